@@ -1,0 +1,43 @@
+# Speed and memory beside the limit and the peers. bench/run builds what it measures.
+
+bench_files = \
+	bench/bare_heap.c \
+	bench/bare_heap.h \
+	bench/corpus \
+	bench/generate.c \
+	bench/hapax_bench.c \
+	bench/hapax_primitives.c \
+	bench/hapax_primitives.h \
+	bench/harness.c \
+	bench/harness.h \
+	bench/limit.c \
+	bench/peer.h \
+	bench/peers/bdwgc_links.c \
+	bench/peers/flyweight.cc \
+	bench/peers/glib.c \
+	bench/peers/go/go.mod \
+	bench/peers/go/main.go \
+	bench/peers/go/primitives.go \
+	bench/peers/guile.c \
+	bench/peers/java/Interners.java \
+	bench/peers/java/pom.xml \
+	bench/peers/liburcu.c \
+	bench/peers/rust/Cargo.lock \
+	bench/peers/rust/Cargo.toml \
+	bench/peers/rust/src/bin/dashmap.rs \
+	bench/peers/rust/src/bin/internment.rs \
+	bench/peers/rust/src/bin/lasso.rs \
+	bench/peers/rust/src/bin/ustr.rs \
+	bench/peers/rust/src/lib.rs \
+	bench/prepare.c \
+	bench/runner/__init__.py \
+	bench/runner/figures.py \
+	bench/runner/machine.py \
+	bench/runner/measure.py \
+	bench/runner/peers.py
+
+EXTRA_DIST += $(bench_files)
+
+bench: all
+	$(AM_V_at)top_srcdir='$(abs_top_srcdir)' top_builddir='$(abs_top_builddir)' CC='$(CC)' \
+	  $(srcdir)/bench/run $(BENCH_FLAGS)

@@ -1,0 +1,3 @@
+module hapax-bench-go
+
+go 1.24

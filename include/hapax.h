@@ -1,0 +1,19 @@
+/*
+ * hapax.h - canonical values, weak pointers, cleanups and finalizers on the Boehm collector.
+ *
+ * Includes every header of the library. hapax_init stands in hapax/memory.h. hapax(7) tells the
+ * memory model; each function has a manual page of its name in section 3.
+ */
+#ifndef HAPAX_H
+#define HAPAX_H
+
+#include <hapax/cleanup.h>
+#include <hapax/export.h>
+#include <hapax/finalizer.h>
+#include <hapax/handle.h>
+#include <hapax/memory.h>
+#include <hapax/stats.h>
+#include <hapax/version.h>
+#include <hapax/weak.h>
+
+#endif

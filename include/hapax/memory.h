@@ -1,0 +1,129 @@
+/*
+ * hapax/memory.h - start, collected memory, pins and root ranges.
+ *
+ * One rule of life: whatever hapax returns is collected once nothing reaches it.
+ *
+ *   searched for pointers      stacks, registers, static data, collected memory, root ranges
+ *   not searched               memory of malloc and mmap, plain collected memory
+ *                              (hapax_alloc_plain), on some systems thread-local variables
+ *
+ * A pointer to the first byte of an object or to any byte inside it keeps it alive; a pointer one
+ * past its end does not keep the neighbour alive.
+ */
+#ifndef HAPAX_MEMORY_H
+#define HAPAX_MEMORY_H
+
+#include <stddef.h>
+
+#include <hapax/export.h>
+
+HAPAX_BEGIN_DECLS
+
+/*
+ * Starts the library and makes the calling thread known to the collector. Every other function
+ * does both by itself. A thread that only reads what it was given (hapax_handle_value and the
+ * like, or the bytes themselves) makes no call that could register it: it calls hapax_init
+ * first, or the collector neither stops it nor searches its stack. A thread is unregistered when
+ * it ends.
+ *
+ * Returns: 0, or -1 with errno. Again is harmless.
+ * Errors: ENOMEM; EAGAIN where the system has no room for a thread.
+ * Threads: safe beside every other call.
+ * Keeps alive: nothing. What a new thread is given stays alive through its creator until the
+ * thread's first call.
+ * Source: the collector's own start and thread registration; Go does this before main.
+ */
+HAPAX_API int hapax_init(void);
+
+/*
+ * size bytes of collected memory, zeroed, aligned as max_align_t, and searched for pointers. It
+ * is never freed by hand. A size of 0 gives an object of its own, different from every other.
+ *
+ * Returns: the object, or NULL with errno.
+ * Errors: ENOMEM.
+ * Threads: safe beside every other call. May collect.
+ * Keeps alive: what the pointers in it point to, while it is alive itself.
+ * Does not keep alive: itself; somebody has to hold the pointer.
+ * Source: Go's new.
+ */
+HAPAX_API void *hapax_alloc(size_t size);
+
+/*
+ * As hapax_alloc, for memory that holds no pointers: its bytes are zeroed too, and are never
+ * searched. Strings, pixels and numbers belong here; a collection spends no time on them.
+ *
+ * Returns: the object, or NULL with errno.
+ * Errors: ENOMEM.
+ * Threads: safe beside every other call. May collect.
+ * Keeps alive: nothing. Does not keep alive: what pointers stored in it point to.
+ * Source: Go's allocation of types without pointers.
+ */
+HAPAX_API void *hapax_alloc_plain(size_t size);
+
+/*
+ * Pins a collected object: a handle, a table, a weak pointer, or any memory of the collector,
+ * also of a program's own calls of it. It lives until it was unpinned as often as it was pinned.
+ * For objects whose only pointers lie in memory that is not searched. A pin of static data does
+ * nothing.
+ *
+ *   pointer   to an object
+ *
+ * Returns: 0, or -1 with errno.
+ * Errors: EINVAL where pointer is NULL, or neither collected nor static (a stack, malloc);
+ * ENOMEM.
+ * Threads: safe beside every other call.
+ * Keeps alive: the object and all it reaches, until the last unpin.
+ * Source: runtime.Pinner of Go (nothing moves here, so only its lifetime half).
+ */
+HAPAX_API int hapax_pin(const void *pointer);
+
+/*
+ * Takes back one hapax_pin of the same pointer. NULL, and what is not pinned, are ignored.
+ *
+ * Threads: safe beside every other call.
+ * Does not keep alive: pointer, beyond the call.
+ * Source: runtime.Pinner.Unpin of Go.
+ */
+HAPAX_API void hapax_unpin(const void *pointer);
+
+/*
+ * Adds a root range: what the aligned pointers in it point to is kept alive. For malloc or mapped
+ * memory full of handles. Any number of ranges; they may overlap. Remove it before the memory is
+ * freed or unmapped.
+ *
+ *   start   first byte of the range
+ *   size    bytes in it; pointers are looked for in its whole aligned words
+ *
+ * Returns: 0, or -1 with errno.
+ * Errors: EINVAL where start is NULL or the range wraps around the address space; ENOMEM.
+ * Threads: safe beside every other call. The contents may change at any time.
+ * Keeps alive: what the pointers stored there point to, as long as they stand there.
+ * Does not keep alive: the memory of the range itself.
+ * Source: root ranges of the collector; Go has none.
+ */
+HAPAX_API int hapax_add_roots(const void *start, size_t size);
+
+/*
+ * Removes one range that was added with the same start and size; a range added twice is removed
+ * twice. Other ranges that overlap it stay. What was not added is ignored.
+ *
+ * Threads: safe beside every other call.
+ * Does not keep alive: what the range holds, unless something else reaches it.
+ */
+HAPAX_API void hapax_remove_roots(const void *start, size_t size);
+
+/*
+ * One full collection. When it returns, the weak words of what died are settled: weak pointers
+ * are NULL, entries of tables are dead, cleanups are queued (not run: hapax_wait_cleanups).
+ * Marking is conservative: a stale word on a stack can keep a single object alive a while longer.
+ *
+ * Threads: safe beside every other call; the other threads stand still for a part of it. May be
+ * called from every function of the user.
+ * Keeps alive: nothing.
+ * Source: runtime.GC of Go.
+ */
+HAPAX_API void hapax_collect(void);
+
+HAPAX_END_DECLS
+
+#endif

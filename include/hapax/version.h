@@ -1,0 +1,32 @@
+/*
+ * hapax/version.h - the version of the headers and of the library.
+ *
+ * Semantic versioning: a program built against x.y.z runs with every later library of the same x.
+ * (While x is 0, of the same x.y.)
+ */
+#ifndef HAPAX_VERSION_H
+#define HAPAX_VERSION_H
+
+#include <hapax/export.h>
+
+#define HAPAX_VERSION_MAJOR 0
+#define HAPAX_VERSION_MINOR 1
+#define HAPAX_VERSION_PATCH 0
+#define HAPAX_VERSION "0.1.0"
+
+HAPAX_BEGIN_DECLS
+
+/*
+ * The version of the library that runs, as "major.minor.patch"; HAPAX_VERSION is that of the
+ * headers the program was compiled with.
+ *
+ * Returns: a static string, never NULL. Errors: none.
+ * Threads: safe beside every other call. Does not start the library.
+ * Keeps alive: nothing.
+ * Source: runtime.Version of Go.
+ */
+HAPAX_API const char *hapax_version(void);
+
+HAPAX_END_DECLS
+
+#endif

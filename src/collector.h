@@ -1,0 +1,89 @@
+/* The seam to the garbage collector: everything hapax asks of it. collector.c implements it on bdwgc and is the only
+ * file that includes its headers; the tests implement it a second time on malloc with scripted death.
+ *
+ * What holds:
+ *   - mark_end runs with the world stopped (threads that the collector does not know excepted) and the mark bits
+ *     complete; reclaim_end runs in the same collection, on the same thread, with the world running and before any
+ *     memory found dead is handed out again. Between the two the collector may mark further objects (what foreign
+ *     finalizers bring back). Neither may allocate collected memory; mark_end may take no lock at all.
+ *   - An object is a block of collected memory; its base is its lowest address, aligned to COLLECTOR_GRANULE.
+ *   - Stacks and registers of known threads, static data and scanned memory keep alive what they point into;
+ *     memory of other kinds does not. */
+#ifndef HAPAX_COLLECTOR_H
+#define HAPAX_COLLECTOR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Alignment of every object, and the unit of its size. */
+enum { COLLECTOR_GRANULE = 16 };
+
+struct collector_hooks {
+    void (*push_roots)(void);    /* marking begins: call collector_push_range for each range; may run more than once */
+    void (*mark_end)(void);
+    void (*reclaim_end)(void);
+};
+
+/* Starts the collector where nobody has yet, and hangs the hooks into it. Not thread-safe: called once.
+ * 0, or -1 with errno. */
+int collector_start(const struct collector_hooks *hooks);
+
+/* Makes the calling thread known. 1: it was not known before, and is to be made unknown at its end; 0: somebody else
+ * sees to that; -1 with errno: it cannot be made known. */
+int collector_register_thread(void);
+void collector_unregister_thread(void);
+
+/* Scanned memory is zeroed, plain memory is not. NULL where memory is short. May run foreign finalizers. */
+void *collector_alloc_scanned(size_t size);
+void *collector_alloc_plain(size_t size);
+/* Scanned memory that is never collected; freed by hand. */
+void *collector_alloc_root(size_t size);
+void collector_free_root(void *block);
+
+/* Fills *run with a list, linked through its first words, of plain objects of `size` bytes (a multiple of the granule),
+ * NULL where memory is short. *run is not in scanned memory: at each mark_end the caller marks every object in it. */
+void collector_alloc_run(size_t size, void **run);
+/* The largest size for which a run has more than one object. */
+size_t collector_run_limit(void);
+
+/* What the caller has stored pointers in after allocating it, for collectors that are told of writes. */
+void collector_wrote(const void *object);
+
+/* The base of the object that the pointer points into, or NULL where it points into none. */
+void *collector_base(const void *pointer);
+/* Usable bytes of the object at this base. */
+size_t collector_size(const void *base);
+/* Whether the address lies in static data or code of a loaded object. */
+bool collector_is_static(const void *pointer);
+
+/* Only inside mark_end, and only for the base of an object. */
+bool collector_is_marked(const void *base);
+void collector_mark(const void *base);
+/* Only inside reclaim_end, for what was the base of an object at mark_end: whether it lives on. */
+bool collector_survived(const void *base);
+/* Only inside push_roots: [start, end) is searched for pointers. */
+void collector_push_range(const void *start, const void *end);
+
+/* Returns once no collection is running. The caller holds no lock of ours. */
+void collector_wait(void);
+/* Runs the function while no collection runs and none can start. It must not allocate or call the collector. */
+void collector_exclude(void (*function)(void *), void *argument);
+/* One full collection. */
+void collector_collect(void);
+
+/* Aborts with a line on standard error where a collection has passed without our hooks: somebody has replaced the
+ * collector's event callback and does not call the one that was there. Weak pointers would dangle from then on.
+ * Cheap enough for each refill of a run. */
+void collector_check(void);
+
+/* Bytes of the collector's heap, and of those the free ones. */
+void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes);
+
+/* The signals that a thread must not block, since the collector stops and restarts threads with them. */
+void collector_unblockable_signals(int signals[2]);
+
+/* Overwrites dead stack frames below the caller's, so that stale pointers there keep nothing alive. */
+void collector_clear_stack(void);
+
+#endif

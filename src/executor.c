@@ -1,0 +1,348 @@
+#include "config.h"
+
+#include <hapax/cleanup.h>
+
+#include "executor.h"
+
+#include "collector.h"
+#include "debug.h"
+#include "library.h"
+#include "registry.h"
+#include "thread.h"
+
+#include <errno.h>
+#include <limits.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <time.h>
+
+/* Pushed by collections, one at a time; taken whole. */
+static struct task *_Atomic incoming;
+static atomic_count last_sequence;
+
+/* One for each call of run_next that is amidst a task; on its stack. */
+struct runner {
+    struct runner *next;
+    uint64_t sequence;
+    pthread_t thread;
+};
+
+/* Protects what follows. Held for some tens of instructions; never while anything runs or is allocated. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed;          /* a task has ended, or was stopped, or a thread has retired */
+static struct task *first, **last = &first;
+static struct runner *runners;
+static unsigned threads, threads_wanted = 1;
+
+static sem_t wake;                      /* posted by collections: sem_post takes no lock */
+static atomic_uint threads_to_wake;     /* = threads, for the collection */
+static atomic_bool settled_threads;     /* threads == threads_wanted, or more cannot be had */
+static _Thread_local bool is_executor;
+
+static void new_condition(void)
+{
+    pthread_condattr_t attributes;
+    pthread_condattr_init(&attributes);
+    pthread_condattr_setclock(&attributes, CLOCK_MONOTONIC);
+    pthread_cond_init(&changed, &attributes);
+    pthread_condattr_destroy(&attributes);
+}
+
+int executor_start_up(void)
+{
+    static bool done;
+    if (done)
+        return 0;
+    if (sem_init(&wake, 0, 0) != 0)
+        return -1;
+    new_condition();
+    done = true;
+    return 0;
+}
+
+/* ---- The queue ---- */
+
+void executor_push(struct task *task)
+{
+    task->sequence = add_relaxed(&last_sequence, 1u) + 1;
+    task->queued_ns = monotonic_ns();
+    task->next = load_relaxed(&incoming);
+    while (!cas_release(&incoming, &task->next, task)) /* release: whoever takes it finds it filled in */
+        ;
+}
+
+void executor_wake(void)
+{
+    if (load_relaxed(&incoming) == NULL && !registry_wants_care())
+        return;
+    for (unsigned i = load_relaxed(&threads_to_wake); i > 0; i--)
+        sem_post(&wake);
+}
+
+/* Brings what collections have pushed to the end of the queue, oldest first. The lock is held. */
+static void take_incoming(void)
+{
+    struct task *task = exchange_acquire(&incoming, NULL); /* acquire: pairs with executor_push */
+    struct task *in_order = NULL;
+    while (task != NULL) {
+        struct task *older = task->next;
+        task->next = in_order;
+        in_order = task;
+        task = older;
+    }
+    *last = in_order;
+    while (*last != NULL)
+        last = &(*last)->next;
+}
+
+/* The oldest task, which stays where it is. Those that were stopped are dropped. The lock is held. */
+static struct task *oldest(void)
+{
+    take_incoming();
+    while (first != NULL && first->kind->is_stopped(first)) {
+        struct task *stopped = first;
+        first = stopped->next;
+        if (first == NULL)
+            last = &first;
+        stopped->kind->end(stopped);
+    }
+    return first;
+}
+
+static struct task *take_oldest(void)
+{
+    for (;;) {
+        struct task *task = oldest();
+        if (task == NULL)
+            return NULL;
+        first = task->next;
+        if (first == NULL)
+            last = &first;
+        if (task->kind->begin(task))
+            return task;
+        task->kind->end(task);
+    }
+}
+
+/* Runs the oldest task. False where there is none. */
+static bool run_next(void)
+{
+    struct runner self;
+    pthread_mutex_lock(&lock);
+    struct task *task = take_oldest();
+    if (task != NULL) {
+        self = (struct runner){runners, task->sequence, pthread_self()};
+        runners = &self;
+    }
+    pthread_mutex_unlock(&lock);
+    if (task == NULL)
+        return false;
+
+    task->kind->run(task);
+    task->kind->end(task);
+
+    pthread_mutex_lock(&lock);
+    struct runner **at = &runners;
+    while (*at != NULL && *at != &self)
+        at = &(*at)->next;
+    if (*at != NULL)
+        *at = self.next;
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+    return true;
+}
+
+void executor_notice_stopped(void)
+{
+    pthread_mutex_lock(&lock);
+    pthread_cond_broadcast(&changed);
+    pthread_mutex_unlock(&lock);
+}
+
+uint64_t executor_oldest_ns(void)
+{
+    pthread_mutex_lock(&lock);
+    struct task *task = oldest();
+    uint64_t queued = task != NULL ? task->queued_ns : 0;
+    pthread_mutex_unlock(&lock);
+    return queued != 0 ? monotonic_ns() - queued : 0;
+}
+
+size_t hapax_run_cleanups(void)
+{
+    if (thread_enter() == NULL)
+        return 0;
+    size_t ran = 0;
+    while (run_next())
+        ran++;
+    return ran;
+}
+
+/* Whether a task up to this number waits or runs, other than in the calling thread. The lock is held. */
+static bool is_unfinished(uint64_t sequence)
+{
+    struct task *task = oldest();
+    if (task != NULL && task->sequence <= sequence)
+        return true;
+    for (struct runner *runner = runners; runner != NULL; runner = runner->next)
+        if (runner->sequence <= sequence && !pthread_equal(runner->thread, pthread_self()))
+            return true;
+    return false;
+}
+
+bool hapax_wait_cleanups(unsigned milliseconds)
+{
+    if (thread_enter() == NULL)
+        return false;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += milliseconds / 1000;
+    until.tv_nsec += (long)(milliseconds % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_nsec -= 1000000000;
+        until.tv_sec++;
+    }
+    uint64_t sequence = load_acquire(&last_sequence);
+    pthread_mutex_lock(&lock);
+    bool unfinished, in_time = true;
+    while ((unfinished = is_unfinished(sequence)) && in_time)
+        in_time = pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT;
+    pthread_mutex_unlock(&lock);
+    return !unfinished;
+}
+
+/* ---- The threads ---- */
+
+/* Whether the calling executor thread is one too many; it is no longer counted then. */
+static bool retire(void)
+{
+    pthread_mutex_lock(&lock);
+    bool too_many = threads > threads_wanted;
+    if (too_many) {
+        threads--;
+        store_relaxed(&threads_to_wake, threads);
+        pthread_cond_broadcast(&changed);
+    }
+    pthread_mutex_unlock(&lock);
+    return too_many;
+}
+
+static void *execute(void *unused)
+{
+    (void)unused;
+    is_executor = true;
+    pthread_setname_np(pthread_self(), "hapax-cleanup");
+    if (thread_enter() == NULL) {
+        pthread_mutex_lock(&lock);
+        threads--;
+        store_relaxed(&threads_to_wake, threads);
+        pthread_mutex_unlock(&lock);
+        return NULL;
+    }
+    while (!retire()) {
+        registry_care();
+        if (!run_next())
+            while (sem_wait(&wake) != 0 && errno == EINTR)
+                ;
+    }
+    return NULL;
+}
+
+/* A thread that takes no signals but those the collector stops it with. */
+static int new_thread(void)
+{
+    sigset_t blocked, before;
+    int signals[2];
+    sigfillset(&blocked);
+    collector_unblockable_signals(signals);
+    sigdelset(&blocked, signals[0]);
+    sigdelset(&blocked, signals[1]);
+    pthread_sigmask(SIG_SETMASK, &blocked, &before);
+    pthread_t thread;
+    int error = pthread_create(&thread, NULL, execute, NULL);
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (error == 0)
+        pthread_detach(thread);
+    return error;
+}
+
+int executor_ensure_threads(void)
+{
+    if (likely(load_relaxed(&settled_threads)))
+        return 0;
+    for (;;) {
+        pthread_mutex_lock(&lock);
+        bool more = threads < threads_wanted;
+        if (more)
+            threads++;
+        store_relaxed(&threads_to_wake, threads);
+        store_relaxed(&settled_threads, !more);
+        pthread_mutex_unlock(&lock);
+        if (!more)
+            return 0;
+        int error = new_thread();
+        if (error != 0) {
+            pthread_mutex_lock(&lock);
+            threads--;
+            store_relaxed(&threads_to_wake, threads);
+            pthread_mutex_unlock(&lock);
+            errno = error;
+            return -1;
+        }
+    }
+}
+
+int hapax_set_cleanup_threads(unsigned n)
+{
+    if (thread_enter() == NULL)
+        return -1;
+    pthread_mutex_lock(&lock);
+    threads_wanted = n;
+    store_relaxed(&settled_threads, false);
+    unsigned surplus = threads > n ? threads - n : 0;
+    pthread_mutex_unlock(&lock);
+    for (unsigned i = 0; i < surplus; i++)
+        sem_post(&wake);
+    if (surplus > 0) {
+        pthread_mutex_lock(&lock);
+        /* An executor that asks this itself retires when its task has ended. */
+        while (threads_wanted == n && threads > n + is_executor)
+            pthread_cond_wait(&changed, &lock);
+        pthread_mutex_unlock(&lock);
+        return 0;
+    }
+    return executor_ensure_threads();
+}
+
+/* ---- A fork ---- */
+
+void executor_fork_prepare(void)
+{
+    pthread_mutex_lock(&lock);
+}
+
+void executor_fork_parent(void)
+{
+    pthread_mutex_unlock(&lock);
+}
+
+void executor_fork_child(void)
+{
+    bool had_threads = threads > 0;
+    /* Only the calling thread is left, and its own tasks are the only ones that go on. */
+    for (struct runner **at = &runners; *at != NULL;)
+        if (pthread_equal((*at)->thread, pthread_self()))
+            at = &(*at)->next;
+        else
+            *at = (*at)->next;
+    threads = is_executor;
+    store_relaxed(&threads_to_wake, threads);
+    store_relaxed(&settled_threads, false);
+    sem_init(&wake, 0, 0);
+    new_condition();
+    pthread_mutex_unlock(&lock);
+    /* What cannot be started now is tried again with the next cleanup that is added. */
+    if (had_threads)
+        (void)executor_ensure_threads();
+}

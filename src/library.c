@@ -1,0 +1,140 @@
+#include "config.h"
+
+#include <hapax.h>
+
+#include "library.h"
+
+#include "cleanup.h"
+#include "collector.h"
+#include "executor.h"
+#include "hash.h"
+#include "memory.h"
+#include "registry.h"
+#include "sync.h"
+#include "thread.h"
+#include "trie.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <time.h>
+
+static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
+static atomic_bool started;
+
+/* Written inside collections, one at a time; read by whoever asks. */
+static atomic_count collections, collector_ns, last_pause_ns;
+
+uint64_t monotonic_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+/* ---- A collection ---- */
+
+static void push_roots(void)
+{
+    memory_push_roots();
+}
+
+static void mark_end(void)
+{
+    uint64_t begin = monotonic_ns();
+    thread_mark_runs();
+    cleanup_mark_end();
+    registry_mark_end();
+    uint64_t spent = monotonic_ns() - begin;
+    store_relaxed(&last_pause_ns, spent);
+    add_relaxed(&collector_ns, spent);
+}
+
+static void reclaim_end(void)
+{
+    uint64_t begin = monotonic_ns();
+    registry_reclaim_end();
+    cleanup_reclaim_end();
+    executor_wake();
+    add_relaxed(&collections, 1u);
+    add_relaxed(&collector_ns, monotonic_ns() - begin);
+}
+
+void library_times(struct library_times *times)
+{
+    times->collections = load_relaxed(&collections);
+    times->collector_ns = load_relaxed(&collector_ns);
+    times->last_pause_ns = load_relaxed(&last_pause_ns);
+}
+
+/* ---- A fork ---- */
+
+/* These handlers are registered after the collector's own, so they run before it takes its lock: nobody who holds a
+ * lock of ours waits for the collector, and a collection that ends meanwhile takes none of ours. From the outside in. */
+static void before_fork(void)
+{
+    executor_fork_prepare();
+    cleanup_fork_prepare();
+    registry_fork_prepare();
+    trie_fork_prepare();
+    thread_fork_prepare();
+}
+
+static void after_fork_in_parent(void)
+{
+    thread_fork_parent();
+    trie_fork_parent();
+    registry_fork_done();
+    cleanup_fork_done();
+    executor_fork_parent();
+}
+
+static void after_fork_in_child(void)
+{
+    thread_fork_child();
+    trie_fork_child();
+    registry_fork_done();
+    cleanup_fork_done();
+    executor_fork_child();
+}
+
+/* ---- The start ---- */
+
+static int start(void)
+{
+    static const struct collector_hooks hooks = {push_roots, mark_end, reclaim_end};
+    static bool hashing, threads;
+    if (!hashing && hash_start() != 0)
+        return -1;
+    hashing = true;
+    if (!threads && thread_start() != 0)
+        return -1;
+    threads = true;
+    if (executor_start_up() != 0 || collector_start(&hooks) != 0)
+        return -1;
+    int error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    if (error != 0) {
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+int library_start(void)
+{
+    if (load_acquire(&started)) /* acquire: what the start has set up is seen */
+        return 0;
+    pthread_mutex_lock(&start_lock);
+    int result = 0;
+    if (!load_relaxed(&started)) {
+        result = start();
+        if (result == 0)
+            store_release(&started, true);
+    }
+    pthread_mutex_unlock(&start_lock);
+    return result;
+}
+
+int hapax_init(void)
+{
+    return thread_enter() != NULL ? 0 : -1;
+}

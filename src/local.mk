@@ -1,0 +1,136 @@
+# The library, its headers and the program.
+
+include_HEADERS = include/hapax.h
+pkginclude_HEADERS = \
+	include/hapax/cleanup.h \
+	include/hapax/export.h \
+	include/hapax/finalizer.h \
+	include/hapax/handle.h \
+	include/hapax/memory.h \
+	include/hapax/stats.h \
+	include/hapax/version.h \
+	include/hapax/weak.h
+
+# Everything stands in one convenience library, so that tests of private functions can link the same objects.
+hapax_core_sources = \
+	src/canonical.h \
+	src/cleanup.c \
+	src/cleanup.h \
+	src/collector.c \
+	src/collector.h \
+	src/counted_set.c \
+	src/counted_set.h \
+	src/debug.c \
+	src/debug.h \
+	src/executor.c \
+	src/executor.h \
+	src/finalizer.c \
+	src/handle.c \
+	src/hash.c \
+	src/hash.h \
+	src/library.c \
+	src/library.h \
+	src/memory.c \
+	src/memory.h \
+	src/pages.c \
+	src/pages.h \
+	src/registry.c \
+	src/registry.h \
+	src/stats.c \
+	src/sync.c \
+	src/sync.h \
+	src/table.c \
+	src/table.h \
+	src/thread.c \
+	src/thread.h \
+	src/trie.c \
+	src/trie.h \
+	src/version.c \
+	src/weak.c \
+	src/weak.h
+
+noinst_LTLIBRARIES += src/libhapax-core.la
+src_libhapax_core_la_SOURCES = $(hapax_core_sources)
+# bdw-gc.pc leaves GC_THREADS to the program.
+src_libhapax_core_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_THREADS $(BDWGC_CFLAGS)
+src_libhapax_core_la_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+src_libhapax_core_la_LIBADD = $(BDWGC_LIBS) $(XXHASH_LIBS)
+
+# CURRENT:REVISION:AGE of the interface, not of the release. At a release, from the last one's:
+#   only the code changed                                REVISION + 1
+#   functions were added, nothing changed or went away   CURRENT + 1, REVISION 0, AGE + 1
+#   a function or a public struct changed or went away   CURRENT + 1, REVISION 0, AGE 0
+hapax_version_info = 0:0:0
+
+lib_LTLIBRARIES += src/libhapax.la
+src_libhapax_la_SOURCES =
+src_libhapax_la_LIBADD = src/libhapax-core.la
+src_libhapax_la_LDFLAGS = $(BUILD_LDFLAGS) -no-undefined -version-info $(hapax_version_info) $(NODELETE_LDFLAGS)
+if HAVE_VSCRIPT_COMPLEX
+src_libhapax_la_LDFLAGS += $(VSCRIPT_LDFLAGS),$(srcdir)/src/hapax.map
+EXTRA_src_libhapax_la_DEPENDENCIES = src/hapax.map
+endif
+EXTRA_DIST += src/hapax.map
+
+# The program
+
+bin_PROGRAMS += src/hapax
+src_hapax_SOURCES = \
+	src/stat/batch.c \
+	src/stat/batch.h \
+	src/stat/bytes.c \
+	src/stat/bytes.h \
+	src/stat/crew.c \
+	src/stat/crew.h \
+	src/stat/input.c \
+	src/stat/input.h \
+	src/stat/keep_interned.c \
+	src/stat/keep_plain.c \
+	src/stat/keeper.h \
+	src/stat/kept.c \
+	src/stat/main.c \
+	src/stat/measure.c \
+	src/stat/measure.h \
+	src/stat/measure_interned.c \
+	src/stat/measure_plain.c \
+	src/stat/memory_use.c \
+	src/stat/memory_use.h \
+	src/stat/message.c \
+	src/stat/message.h \
+	src/stat/options.c \
+	src/stat/options.h \
+	src/stat/plot.c \
+	src/stat/plot.h \
+	src/stat/progress.c \
+	src/stat/progress.h \
+	src/stat/rank.c \
+	src/stat/rank.h \
+	src/stat/report.c \
+	src/stat/report.h \
+	src/stat/report_json.c \
+	src/stat/report_text.c \
+	src/stat/split.c \
+	src/stat/split.h \
+	src/stat/split_c.c \
+	src/stat/split_csv.c \
+	src/stat/split_json.c \
+	src/stat/split_lines.c \
+	src/stat/split_words.c \
+	src/stat/split_xml.c \
+	src/stat/stat.c \
+	src/stat/stat.h \
+	src/stat/terminal.c \
+	src/stat/terminal.h \
+	src/stat/units.c \
+	src/stat/units.h \
+	src/stat/utf8.c \
+	src/stat/utf8.h
+src_hapax_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS) $(YAJL_CFLAGS)
+src_hapax_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+src_hapax_LDFLAGS = $(BUILD_LDFLAGS)
+src_hapax_LDADD = src/libhapax.la $(EXPAT_LIBS) $(YAJL_LIBS) $(LIBCSV_LIBS) -lm
+
+# What interning saves on the C headers of this machine. One command line holds them all, or the largest part.
+demo: src/hapax$(EXEEXT)
+	$(AM_V_at)find -L /usr/include -name '*.h' -type f | LC_ALL=C sort | head -n 10000 \
+	  | xargs -d '\n' -s 1500000 -x src/hapax stat --split=c

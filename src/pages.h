@@ -1,0 +1,29 @@
+/* Whole pages from the system, outside the collected heap: zeroed when first touched, never searched for pointers.
+ *
+ * Every function is one system call, takes no lock and touches no heap, so all but the reserving ones may be called
+ * while a collection runs. */
+#ifndef HAPAX_PAGES_H
+#define HAPAX_PAGES_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { PAGE_BYTES = 4096 };
+
+/* `size` bytes ready for use; NULL with errno ENOMEM. */
+void *pages_alloc(size_t size);
+
+/* Address space without memory, aligned to `alignment` (a power of two); NULL with errno ENOMEM. */
+void *pages_reserve(size_t size, size_t alignment);
+/* Makes a part of reserved address space usable; huge pages are asked for where it is large. False with ENOMEM. */
+bool pages_commit(void *start, size_t size);
+
+/* Gives the memory back to the system; the addresses stay usable and read as zero. */
+void pages_give_back(void *start, size_t size);
+/* Gives the addresses back too. */
+void pages_free(void *start, size_t size);
+
+/* Bytes of memory this machine has. */
+size_t pages_physical(void);
+
+#endif

@@ -1,0 +1,86 @@
+/* Registries: the objects of one owner, a word each, in the order in which they were made.
+ *
+ * The collector tells only of single objects whether they are marked, so each collection asks for every object that
+ * has weak words; in allocation order that costs a few nanoseconds an object. One function pair serves all objects of
+ * a registry: what would be a record with a function and an argument for each object is a word here.
+ *
+ * A word is, at any time, one of
+ *     0         reserved by a thread that has not stored its object yet
+ *     object    lives, as far as the last collection knows
+ *     entry     odd: found unmarked by the collection that runs, and what `doubt` answered for it
+ *     HOLE      nothing: never stored, or evicted
+ * and moves object -> entry -> object | HOLE. Only mark_end and reclaim_end change words that are stored.
+ *
+ * Threads: registry_reserve and registry_fill beside everything; the two collection steps inside their hook only.
+ * Memory: pages of the system's. Nothing here keeps an object alive, except where the registry keeps its values. */
+#ifndef HAPAX_REGISTRY_H
+#define HAPAX_REGISTRY_H
+
+#include "sync.h"
+
+struct registry;
+
+/* What one kind of owner does with its objects. */
+struct registry_kind {
+    /* mark_end: what this object's life hangs on, and any marking the object itself needs. NULL function: itself.
+     * Answers NULL for what never dies. */
+    const void *(*subject)(void *object);
+    /* mark_end: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`. */
+    uintptr_t (*doubt)(void *owner, void *object);
+    /* reclaim_end: gives the object back where it has survived after all, or NULL where it was evicted. */
+    void *(*settle)(void *owner, uintptr_t entry);
+    /* reclaim_end: the owner itself is gone, only `outside` is left of it. */
+    void (*destroy)(void *outside);
+    /* Some time after objects were evicted, outside of everything: the context is held. May be NULL. */
+    void (*care)(void *context);
+};
+
+/* A new registry for an owner, known to the collection steps from now on. NULL with ENOMEM.
+ *   owner    a collected object, not kept alive; its registry is destroyed in the collection that finds it dead.
+ *            NULL: the registry lives for ever
+ *   context  what doubt and settle get (usually the owner)
+ *   keep     NULL, or a word in scanned memory of the owner, through which all objects are kept alive; they are never
+ *            doubted then */
+struct registry *registry_new(const struct registry_kind *kind, void *owner, void *context, void *_Atomic *keep);
+/* What is left to destroy when the owner has died; given to kind->destroy. */
+void *registry_outside(struct registry *registry);
+enum { REGISTRY_OUTSIDE_BYTES = 128 };
+
+/* A word for an object that is about to be published, or NULL with ENOMEM. Afterwards nothing can fail:
+ * registry_fill stores the object, or a hole (NULL) where it was not published after all. The caller holds the object.
+ * Threads with different lanes (any number) rarely share a cache line. */
+atomic_word *registry_reserve(struct registry *registry, unsigned lane);
+void registry_fill(struct registry *registry, atomic_word *word, void *object);
+
+/* Whether this word is a round number of its kind: the moment to look at the estimate again. */
+static inline bool registry_round(const atomic_word *word)
+{
+    return ((uintptr_t)word / sizeof *word & 31) == 31;
+}
+/* About how many objects there are: off by what each lane has added since its last round number. */
+uint64_t registry_estimate(struct registry *registry);
+/* How many there are; counts them. */
+uint64_t registry_count(struct registry *registry);
+/* How many were evicted. */
+uint64_t registry_evicted(struct registry *registry);
+/* Bytes the registry takes. */
+uint64_t registry_bytes(struct registry *registry);
+
+/* Calls visit for each object until it answers false: those that live throughout exactly once, none twice. The object
+ * is held during the call. True where it came to the end; waits for a collection to settle where it must. */
+bool registry_each(struct registry *registry, bool (*visit)(void *object, void *context), void *context);
+
+/* Calls `care` for those whose objects were evicted since. The caller is a known thread that owns nothing. */
+void registry_care(void);
+/* reclaim_end: whether there is any. */
+bool registry_wants_care(void);
+
+/* The steps of a collection, for all registries. */
+void registry_mark_end(void);
+void registry_reclaim_end(void);
+
+/* Around a fork: nobody is amidst a change of a registry. */
+void registry_fork_prepare(void);
+void registry_fork_done(void);
+
+#endif

@@ -1,0 +1,100 @@
+/* Order-named atomics, spinning and parking.
+ *
+ * Each operation carries its memory order in its name, so that a reader of the code sees at every use which order
+ * is relied on; the reason stands beside the use. Built on C11 <stdatomic.h>. */
+#ifndef HAPAX_SYNC_H
+#define HAPAX_SYNC_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#if defined __SANITIZE_THREAD__
+#define SYNC_THREAD_SANITIZER 1
+#elif defined __has_feature
+#if __has_feature(thread_sanitizer)
+#define SYNC_THREAD_SANITIZER 1
+#endif
+#endif
+
+#define likely(x) __builtin_expect(!!(x), 1)
+#define unlikely(x) __builtin_expect(!!(x), 0)
+
+/* Two cache lines of common hardware prefetchers would be 128; one is what a writer invalidates. */
+#define CACHE_LINE 64
+
+#define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
+#define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
+#define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
+#define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
+#define add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
+#define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
+#define exchange_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
+#define exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+/* Strong compare-and-exchange; on failure *expected holds what was seen (relaxed). */
+#define cas_relaxed(p, expected, desired) \
+    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_relaxed, memory_order_relaxed)
+#define cas_acquire(p, expected, desired) \
+    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire, memory_order_relaxed)
+#define cas_release(p, expected, desired) \
+    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_release, memory_order_relaxed)
+#define cas_acq_rel(p, expected, desired) \
+    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, memory_order_relaxed)
+
+typedef _Atomic uintptr_t atomic_word;
+typedef _Atomic uint64_t atomic_count;
+
+/* The pointer is in a register or on the stack, where the collector sees it, at this point of the program: whatever
+ * came from it before was read while its object was alive. */
+static inline void keep_reachable(const void *pointer)
+{
+    __asm__ volatile("" : : "g"(pointer) : "memory");
+}
+
+/* The pointer held in a register under its true value: the compiler can neither compute it again later from what it
+ * came from nor know where it came from. */
+static inline void *reveal(void *pointer)
+{
+    __asm__ volatile("" : "+r"(pointer));
+    return pointer;
+}
+
+static inline void spin_hint(void)
+{
+#if defined __x86_64__ || defined __i386__
+    __builtin_ia32_pause();
+#elif defined __aarch64__
+    __asm__ volatile("yield");
+#endif
+}
+
+/* One step of waiting for another thread that holds something for some tens of nanoseconds: spins first, then gives
+ * the processor away, since the holder may have been preempted or stopped. *turns starts at 0. */
+void sync_wait_step(unsigned *turns);
+
+/* A lock for a few instructions; never held across an allocation, a user's function or a wait for the collector. */
+typedef struct spin_lock {
+    atomic_uint held;
+} spin_lock;
+
+static inline bool spin_try_lock(spin_lock *lock)
+{
+    /* Acquire: what the last holder wrote is seen. */
+    return load_relaxed(&lock->held) == 0 && exchange_acquire(&lock->held, 1u) == 0;
+}
+
+static inline void spin_acquire(spin_lock *lock)
+{
+    unsigned turns = 0;
+    while (!spin_try_lock(lock))
+        sync_wait_step(&turns);
+}
+
+static inline void spin_release(spin_lock *lock)
+{
+    /* Release: what this holder wrote is seen by the next one. */
+    store_release(&lock->held, 0u);
+}
+
+#endif

@@ -1,0 +1,260 @@
+#include "config.h"
+
+#include "table.h"
+
+#include <hapax/memory.h>
+#include <hapax/stats.h>
+
+#include "canonical.h"
+#include "collector.h"
+#include "debug.h"
+#include "executor.h"
+#include "hash.h"
+#include "thread.h"
+
+#include <errno.h>
+
+/* ---- A collection ---- */
+
+/* An object that is in the registry but not in the trie: a value that does not equal itself. */
+#define ONLY_IN_REGISTRY ((uintptr_t)3)
+
+static uintptr_t doubt(void *context, void *object)
+{
+    struct hapax_table *table = context;
+    atomic_word *place = trie_doubt(&table->trie, object);
+    return place != NULL ? (uintptr_t)place | 1 : (uintptr_t)object | ONLY_IN_REGISTRY;
+}
+
+static void *settle(void *context, uintptr_t entry)
+{
+    (void)context;
+    if ((entry & ONLY_IN_REGISTRY) == ONLY_IN_REGISTRY) {
+        void *object = (void *)(entry & ~ONLY_IN_REGISTRY);
+        return collector_survived(object) ? object : NULL;
+    }
+    return trie_settle((atomic_word *)(entry & ~(uintptr_t)1), collector_survived);
+}
+
+static void destroy(void *outside)
+{
+    trie_region_free(outside);
+}
+
+static void care(void *context)
+{
+    struct hapax_table *table = context;
+    trie_shrink(&table->trie, registry_estimate(table->registry));
+}
+
+static const struct registry_kind values = {.doubt = doubt, .settle = settle, .destroy = destroy, .care = care};
+static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region outlives the table");
+
+/* ---- Tables ---- */
+
+hapax_table *hapax_table_new(const struct hapax_type *type, unsigned flags)
+{
+    if (thread_enter() == NULL)
+        return NULL;
+    if ((flags & ~HAPAX_TABLE_KEEPS_VALUES) != 0 || (type != NULL && (type->flags & ~HAPAX_TYPE_HAS_POINTERS) != 0)) {
+        refuse(EINVAL, "hapax_table_new", "unknown flags");
+        return NULL;
+    }
+    struct hapax_table *table = collector_alloc_scanned(sizeof *table);
+    if (table == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (type != NULL)
+        table->type = *type;
+    table->is_strings = table->type.size == 0 && table->type.hash == NULL && table->type.equal == NULL &&
+                        table->type.copy == NULL && table->type.flags == 0;
+    table->registry = registry_new(&values, table, table, flags & HAPAX_TABLE_KEEPS_VALUES ? &table->kept : NULL);
+    if (table->registry == NULL || !trie_init(&table->trie, registry_outside(table->registry)))
+        return NULL;
+    collector_wrote(table);
+    return table;
+}
+
+hapax_table *hapax_strings(void)
+{
+    static struct hapax_table *_Atomic strings;
+    struct hapax_table *table = load_acquire(&strings); /* acquire: it is filled in */
+    if (likely(table != NULL))
+        return thread_enter() != NULL ? table : NULL;
+    struct hapax_table *fresh = hapax_table_new(NULL, 0);
+    if (fresh == NULL || hapax_pin(fresh) != 0)
+        return NULL;
+    if (cas_acq_rel(&strings, &table, fresh))
+        return fresh;
+    hapax_unpin(fresh);
+    return table;
+}
+
+/* ---- Interning ---- */
+
+bool table_equal(const void *object, const void *data)
+{
+    const struct hapax_canonical *canonical = object;
+    const struct table_key *key = data;
+    if (canonical_size(canonical) != key->size)
+        return false;
+    if (key->table->type.equal != NULL)
+        return key->table->type.equal(canonical_value(canonical), key->value, key->size);
+    return equal_bytes(canonical_value(canonical), key->value, key->size);
+}
+
+/* A canonical object with the value copied in, known to nobody yet. NULL with ENOMEM. */
+static struct hapax_canonical *new_canonical(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+{
+    bool is_short = table->is_strings && key->size <= SHORT_MAX;
+    size_t header = is_short ? SHORT_VALUE : WIDE_VALUE;
+    if (key->size > (UINT64_C(1) << 48) - header - 1) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    size_t bytes = header + key->size + 1;
+    struct hapax_canonical *canonical = table->type.flags & HAPAX_TYPE_HAS_POINTERS
+                                            ? collector_alloc_scanned(bytes)
+                                            : thread_alloc_plain(thread_self, bytes);
+    if (canonical == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    char *value = canonical_begin(canonical, hash, key->size, is_short);
+    if (table->type.copy == NULL) {
+        if (key->size > 0)
+            memcpy(value, key->value, key->size);
+    } else if (!table->type.copy(value, key->value, key->size)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    value[key->size] = '\0';
+    if (table->type.flags & HAPAX_TYPE_HAS_POINTERS)
+        collector_wrote(canonical);
+    return canonical;
+}
+
+/* After a value has come: the root grows when it has to, and every writer does a part of it. */
+static void keep_in_shape(struct hapax_table *table, const atomic_word *word)
+{
+    if (unlikely(registry_round(word))) {
+        trie_consider_growth(&table->trie, registry_estimate(table->registry));
+        /* The library's thread takes the root of a large table together when its values have died. Where it cannot
+         * run, inserts grow into the wide root again. */
+        if (load_relaxed(&table->trie.moved_out))
+            (void)executor_ensure_threads();
+    }
+    trie_help(&table->trie);
+}
+
+static hapax_handle publish(struct hapax_table *table, const struct table_key *key,
+                            struct hapax_canonical *canonical, uint64_t ticket)
+{
+    atomic_word *word = registry_reserve(table->registry, thread_self->lane);
+    if (word == NULL)
+        return NULL;
+    for (;;) {
+        enum trie_outcome outcome = trie_insert(&table->trie, &canonical->in_trie, ticket);
+        if (outcome == TRIE_DONE)
+            break;
+        struct hapax_canonical *found = NULL;
+        bool room = outcome != TRIE_CROWDED || trie_make_room(&table->trie);
+        if (room)
+            found = trie_find(&table->trie, canonical->in_trie.hash, table_equal, key, &ticket);
+        if (!room || found != NULL) {
+            registry_fill(table->registry, word, NULL);
+            return found;
+        }
+    }
+    registry_fill(table->registry, word, canonical);
+    keep_in_shape(table, word);
+    return canonical;
+}
+
+/* A value that does not equal itself is found by nobody: it is kept out of the trie, where it would only be in the
+ * way of others with its hash. */
+static hapax_handle intern_alone(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+{
+    struct hapax_canonical *canonical = new_canonical(table, key, hash);
+    if (canonical == NULL)
+        return NULL;
+    atomic_word *word = registry_reserve(table->registry, thread_self->lane);
+    if (word == NULL)
+        return NULL;
+    registry_fill(table->registry, word, canonical);
+    return canonical;
+}
+
+hapax_handle table_intern(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+{
+    uint64_t ticket;
+    hapax_handle handle = trie_find(&table->trie, hash, table_equal, key, &ticket);
+    if (handle == NULL) {
+        int before = errno;
+        if (table->type.equal != NULL && !table->type.equal(key->value, key->value, key->size)) {
+            handle = intern_alone(table, key, hash);
+        } else {
+            struct hapax_canonical *canonical = new_canonical(table, key, hash);
+            handle = canonical != NULL ? publish(table, key, canonical, ticket) : NULL;
+            keep_reachable(canonical);
+        }
+        if (handle != NULL)
+            errno = before;
+    }
+    keep_reachable(table);
+    return handle;
+}
+
+/* ---- Iteration and statistics ---- */
+
+struct visit {
+    bool (*visit)(hapax_handle, void *);
+    void *context;
+};
+
+static bool visit_object(void *object, void *data)
+{
+    const struct visit *visit = data;
+    return visit->visit(object, visit->context);
+}
+
+bool hapax_table_each(hapax_table *table, bool (*visit)(hapax_handle, void *), void *context)
+{
+    if (thread_enter() == NULL)
+        return false;
+    if (table == NULL || visit == NULL) {
+        refuse(EINVAL, "hapax_table_each", table == NULL ? "the table is NULL" : "the function is NULL");
+        return false;
+    }
+    struct visit each = {visit, context};
+    bool to_the_end = registry_each(table->registry, visit_object, &each);
+    keep_reachable(table);
+    return to_the_end;
+}
+
+static bool count_value(void *object, void *data)
+{
+    struct hapax_table_stats *stats = data;
+    stats->live++;
+    stats->value_bytes += canonical_size(object);
+    return true;
+}
+
+void hapax_table_stats(hapax_table *table, struct hapax_table_stats *stats)
+{
+    if (stats == NULL)
+        return;
+    *stats = (struct hapax_table_stats){0};
+    if (table == NULL || thread_enter() == NULL)
+        return;
+    struct trie_size size;
+    trie_measure(&table->trie, &size);
+    registry_each(table->registry, count_value, stats);
+    stats->evicted = registry_evicted(table->registry);
+    stats->slots = size.slots;
+    stats->levels = size.levels;
+    stats->overhead_bytes = sizeof *table + size.bytes + registry_bytes(table->registry);
+    stats->lookups_waited = load_relaxed(&table->trie.waited);
+    keep_reachable(table);
+}

@@ -1,0 +1,32 @@
+/* A table of canonical values: a trie, a registry, and how values of its type behave. */
+#ifndef HAPAX_TABLE_H
+#define HAPAX_TABLE_H
+
+#include <hapax/handle.h>
+
+#include "registry.h"
+#include "trie.h"
+
+/* Scanned, collected memory. */
+struct hapax_table {
+    struct trie trie;
+    bool is_strings;            /* plain byte strings: neither a hash nor an equality of the user's, no pointers */
+    struct hapax_type type;     /* a copy */
+    struct registry *registry;
+    void *_Atomic kept;         /* the registry's words, where the table keeps its values */
+};
+
+/* The value in question, on its way through the trie. */
+struct table_key {
+    const struct hapax_table *table;
+    const void *value;
+    size_t size;
+};
+
+/* Of objects that have the tag of the key. */
+bool table_equal(const void *object, const void *key);
+
+/* Interns a value that a quick look has not found. */
+hapax_handle table_intern(struct hapax_table *table, const struct table_key *key, uint64_t hash);
+
+#endif

@@ -1,0 +1,142 @@
+#include "config.h"
+
+#include "thread.h"
+
+#include "collector.h"
+#include "library.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+_Thread_local struct thread *thread_self;
+
+/* Protects the handing out of struct thread. */
+static spin_lock threads_lock;
+static struct thread *_Atomic threads;
+static pthread_key_t at_thread_end;
+
+static void let_go_of(struct thread *thread)
+{
+    for (unsigned i = 0; i <= RUN_GRANULES; i++)
+        thread->runs[i] = NULL;
+    /* Release: whoever takes it over finds it empty. */
+    store_release(&thread->in_use, false);
+}
+
+static void leave(void *data)
+{
+    struct thread *self = data;
+    bool ours = self->ours;
+    thread_self = NULL;
+    let_go_of(self);
+    if (ours)
+        collector_unregister_thread();
+}
+
+int thread_start(void)
+{
+    int error = pthread_key_create(&at_thread_end, leave);
+    if (error != 0) {
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+static struct thread *take_over(void)
+{
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next) {
+        bool free = false;
+        if (!load_relaxed(&thread->in_use) && cas_acquire(&thread->in_use, &free, true))
+            return thread;
+    }
+    return NULL;
+}
+
+static struct thread *new_thread(void)
+{
+    static atomic_uint made;
+    struct thread *thread = take_over();
+    if (thread != NULL)
+        return thread;
+    thread = calloc(1, sizeof *thread);
+    if (thread == NULL)
+        return NULL;
+    thread->lane = add_relaxed(&made, 1u);
+    store_relaxed(&thread->in_use, true);
+    spin_acquire(&threads_lock);
+    thread->next = load_relaxed(&threads);
+    store_release(&threads, thread);   /* release: whoever finds it finds it filled in */
+    spin_release(&threads_lock);
+    return thread;
+}
+
+struct thread *thread_enter_first(void)
+{
+    if (library_start() != 0)
+        return NULL;
+    int ours = collector_register_thread();
+    if (ours < 0)
+        return NULL;
+    struct thread *self = new_thread();
+    if (self == NULL || pthread_setspecific(at_thread_end, self) != 0) {
+        if (self != NULL)
+            let_go_of(self);
+        if (ours)
+            collector_unregister_thread();
+        errno = ENOMEM;
+        return NULL;
+    }
+    self->ours = ours != 0;
+    thread_self = self;
+    return self;
+}
+
+void *thread_alloc_plain(struct thread *self, size_t size)
+{
+    size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
+    void *object;
+    if (unlikely(granules > RUN_GRANULES)) {
+        object = collector_alloc_plain(size);
+    } else {
+        void **run = &self->runs[granules];
+        if (unlikely(*run == NULL)) {
+            collector_check();
+            collector_alloc_run(granules * COLLECTOR_GRANULE, run);
+        }
+        /* A collection between the two finds the object in the run, or in a register. */
+        object = reveal(*run);
+        if (likely(object != NULL))
+            *(void *volatile *)run = *(void **)object;
+    }
+    if (unlikely(object == NULL))
+        errno = ENOMEM;
+    return object;
+}
+
+void thread_mark_runs(void)
+{
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next)
+        for (unsigned i = 0; i <= RUN_GRANULES; i++)
+            for (void *object = thread->runs[i]; object != NULL; object = *(void **)object)
+                collector_mark(object);
+}
+
+void thread_fork_prepare(void)
+{
+    spin_acquire(&threads_lock);
+}
+
+void thread_fork_parent(void)
+{
+    spin_release(&threads_lock);
+}
+
+void thread_fork_child(void)
+{
+    spin_release(&threads_lock);
+    for (struct thread *thread = load_relaxed(&threads); thread != NULL; thread = thread->next)
+        if (thread != thread_self && load_relaxed(&thread->in_use))
+            let_go_of(thread);
+}

@@ -1,0 +1,199 @@
+/* A concurrent hash-trie of weak words.
+ *
+ * Shape. One wide root of lines; a line is one cache line of eight words. The low bits of a hash choose the line, its
+ * top sixteen bits stand as a tag in the word, the rest of the word is the object's address: a lookup touches the line
+ * and the object, nothing else. Where nine entries meet in a line, its last word becomes a link to a further line. The
+ * root grows and shrinks in place, a line at a time, by linear hashing (Litwin 1980): lines [0, half) always exist,
+ * `split` of them have been split into a second line half further up. Its address never changes once the table has
+ * outgrown the first pages, so nothing is copied, and no line is ever freed while the trie lives.
+ *
+ * Words. 0: empty. Bit 1: link. Else tag << 48 | address, and bit 0: tentative, that is, the collection that runs has
+ * found the object unmarked and has not settled yet whether it survives. The trie does not keep its objects alive.
+ *
+ * Guarantees.
+ *  (a) A hit takes no lock, writes nothing, and is valid wherever and whenever it is found: the object was alive when
+ *      the word was read a second time, with its true address in a register by then. It needs one stable read.
+ *  (b) A miss is proved by the version of the hash's stripe, equal before and after the search. It waits only for
+ *      writers of this stripe, which hold it for some tens of nanoseconds.
+ *  (c) A writer owns the stripe by making its version odd, from exactly the value under which it searched: what it
+ *      did not find then is not there now. It neither allocates nor calls anybody nor waits meanwhile.
+ *  (d) An entry is moved with its object held from before the copy until after the erasure: a word of a dead object
+ *      stands in one place. A tentative word is never moved.
+ *  (e) Eviction is the settling step's compare-and-exchange from the tentative word to 0. It takes no lock.
+ *
+ * The caller waits for the collector, never the trie while it owns anything. */
+#ifndef HAPAX_TRIE_H
+#define HAPAX_TRIE_H
+
+#include "sync.h"
+
+#if defined __SSE2__ && !defined SYNC_THREAD_SANITIZER
+#include <emmintrin.h>
+#endif
+
+/* What every object in a trie begins with. */
+struct trie_object {
+    uint64_t hash;
+};
+
+enum { LINE_WORDS = 8 };
+
+struct trie_line {
+    _Alignas(CACHE_LINE) atomic_word words[LINE_WORDS];
+};
+
+#define TRIE_TENTATIVE ((uintptr_t)1)
+#define TRIE_LINK ((uintptr_t)2)
+#define TRIE_FLAGS (TRIE_TENTATIVE | TRIE_LINK)
+#define TRIE_TAG ((uintptr_t)0xffff << 48)
+#define TRIE_ADDRESS (~TRIE_TAG & ~(uintptr_t)15)
+
+struct trie {
+    /* Read by every lookup. */
+    struct trie_line *_Atomic lines;
+    atomic_count mask;          /* where to look first: never beyond the root, but perhaps of half of it */
+    unsigned stripe;            /* the first of the stripes that guard this trie */
+    atomic_bool resizing;       /* split is neither 0 nor half: writers help */
+    atomic_bool moved_out;      /* of the first lines, into the region */
+
+    /* The truth about the root: log2(2 * half) << 56 | split. Changed by the resizer, who owns the stripe of the line
+     * that it splits or merges. */
+    atomic_count shape;
+
+    struct trie_region *region; /* outside collected memory */
+    unsigned char apart[CACHE_LINE];
+
+    atomic_uint resizer;        /* 0, or the process generation in which somebody resizes */
+
+    /* Further lines never used, those of them that are usable, and those used before; under the children lock. */
+    struct trie_line *child_next, *child_end, *child_limit;
+    struct trie_line *child_free;
+    uint64_t children_used;
+
+    atomic_count waited;        /* searches that waited for a collection to settle a word */
+};
+
+/* Where a large trie lies: what is left to free when the trie has died. Lives outside collected memory. */
+struct trie_region {
+    void *start;
+    size_t size;                /* 0: none */
+    size_t max_lines;
+    size_t line_bytes;          /* bytes of lines that can be used */
+};
+
+typedef bool trie_equal(const void *object, const void *key);
+
+/* Fills in an empty trie, part of a scanned object. The region, zeroed, lives as long as whoever frees it with
+ * trie_region_free. False with ENOMEM. */
+bool trie_init(struct trie *trie, struct trie_region *region);
+void trie_region_free(struct trie_region *region);
+
+/* The object that equals the key, or NULL with a ticket for trie_insert. `equal` is called with objects of the trie
+ * that have the key's tag. The caller owns nothing, and `equal` may be a user's. */
+void *trie_find(struct trie *trie, uint64_t hash, trie_equal *equal, const void *key, uint64_t *ticket);
+
+enum trie_outcome {
+    TRIE_DONE,
+    TRIE_CHANGED,               /* something else has come since the search: search again */
+    TRIE_CROWDED,               /* no further line at hand: trie_make_room, then search again */
+};
+/* Publishes the object, whose hash stands in it, where the search that gave the ticket did not find its equal. */
+enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket);
+bool trie_make_room(struct trie *trie);
+
+/* Begins to grow where about `count` entries are too many for the root. Inserts then do the work, with trie_help. */
+void trie_consider_growth(struct trie *trie, uint64_t count);
+void trie_help(struct trie *trie);
+/* Takes a root that is far too wide for `count` entries together, and gives its memory back. */
+void trie_shrink(struct trie *trie, uint64_t count);
+
+/* The steps of a collection. trie_doubt, at mark_end: turns the entry of this object tentative and answers its place,
+ * or NULL where the trie has none. trie_settle, at reclaim_end: restores or evicts; answers the object that survived,
+ * or NULL. */
+atomic_word *trie_doubt(struct trie *trie, struct trie_object *object);
+void *trie_settle(atomic_word *place, bool (*survived)(const void *object));
+
+struct trie_size {
+    uint64_t slots, levels, bytes;
+};
+void trie_measure(struct trie *trie, struct trie_size *size);
+
+/* Around a fork: no stripe is owned. */
+void trie_fork_prepare(void);
+void trie_fork_parent(void);
+void trie_fork_child(void);
+
+/* ---- The way of a hit ---- */
+
+/* Four bits for each word of the line, of which the highest is set where the word's tag is the hash's. */
+#if defined __SSE2__ && !defined SYNC_THREAD_SANITIZER
+/* The vector loads are not atomic. What they yield only says where to look: each word is loaded again. */
+static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
+{
+    const __m128i *words = (const __m128i *)(const void *)line;
+    __m128i tag = _mm_set1_epi16((short)(hash >> 48));
+    __m128i first = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(words), tag),
+                                    _mm_cmpeq_epi16(_mm_load_si128(words + 1), tag));
+    __m128i second = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(words + 2), tag),
+                                     _mm_cmpeq_epi16(_mm_load_si128(words + 3), tag));
+    return ((uint32_t)_mm_movemask_epi8(first) | (uint32_t)_mm_movemask_epi8(second) << 16) & 0x88888888u;
+}
+#else
+static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
+{
+    uint32_t match = 0;
+    for (unsigned i = 0; i < LINE_WORDS; i++)
+        match |= (uint32_t)((load_relaxed(&line->words[i]) ^ hash) >> 48 == 0) << (4 * i + 3);
+    return match;
+}
+#endif
+
+static inline struct trie_line *trie_first_line(struct trie *trie, uint64_t hash)
+{
+    /* Acquire: lines this mask reaches are there. The root's address is loaded after it, for the same reason. */
+    uint64_t mask = load_acquire(&trie->mask);
+    return load_acquire(&trie->lines) + (hash & mask);
+}
+
+/* The object under a pointer that keeps it alive, or NULL where the word changes, or is none that can be used. */
+static inline void *trie_strong(atomic_word *place, uintptr_t word)
+{
+    if (unlikely((word & TRIE_FLAGS) != 0 || word == 0))
+        return NULL;
+    void *object = reveal((void *)(word & TRIE_ADDRESS));
+    /* Acquire, a second time: the object was alive while its address was in a register, and is seen as published. */
+    return likely(load_acquire(place) == word) ? object : NULL;
+}
+
+/* Looks where the object most likely is. NULL says nothing. */
+static inline __attribute__((always_inline)) void *trie_find_quickly(struct trie *trie, uint64_t hash,
+                                                                     trie_equal *equal, const void *key)
+{
+    struct trie_line *line = trie_first_line(trie, hash);
+    for (uint32_t match = line_match(line, hash); match != 0; match &= match - 1) {
+        atomic_word *place = &line->words[(unsigned)__builtin_ctz(match) / 4];
+        uintptr_t word = load_relaxed(place);
+        if (unlikely((word ^ hash) >> 48 != 0))
+            continue;
+        void *object = trie_strong(place, word);
+        if (likely(object != NULL && equal(object, key)))
+            return object;
+    }
+    return NULL;
+}
+
+/* For batches: has the processor fetch the line, and later the object that a lookup of this hash will want. */
+static inline void trie_prefetch_line(struct trie *trie, uint64_t hash)
+{
+    __builtin_prefetch(trie_first_line(trie, hash));
+}
+
+static inline void trie_prefetch_object(struct trie *trie, uint64_t hash)
+{
+    struct trie_line *line = trie_first_line(trie, hash);
+    uint32_t match = line_match(line, hash);
+    if (match != 0)
+        __builtin_prefetch((const void *)(load_relaxed(&line->words[(unsigned)__builtin_ctz(match) / 4]) & TRIE_ADDRESS));
+}
+
+#endif

@@ -1,0 +1,96 @@
+#!/bin/sh
+# An installed hapax, found through pkg-config, serves C11 and C++17 programs; each header stands on its own.
+. "$top_srcdir/tests/functions"
+
+root=$scratch/root
+strict='-Wall -Wextra -Wpedantic -Werror'
+
+# The make that runs the tests has its own jobs and options.
+install() {
+  unset MAKEFLAGS MFLAGS MAKELEVEL GNUMAKEFLAGS
+  $MAKE -C "$top_builddir" install DESTDIR="$root"
+}
+
+package() {
+  PKG_CONFIG_PATH=$root$pkgconfigdir${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH} \
+    $PKG_CONFIG --define-variable="includedir=$root$includedir" --define-variable="libdir=$root$libdir" "$@" hapax
+}
+
+# header LANGUAGE-OPTIONS HEADER
+header() {
+  printf '#include <%s>\n#include <%s>\nextern int not_empty;\n' "$2" "$2" >"$scratch/header.c"
+  # shellcheck disable=SC2046,SC2086
+  $1 $strict -fsyntax-only $(package --cflags) "$scratch/header.c"
+}
+
+# program COMPILER-OPTIONS SOURCE LIBRARIES
+program() {
+  # shellcheck disable=SC2046,SC2086
+  $1 $strict $(package --cflags) -o "$scratch/program" "$2" $TEST_FLAGS $3 &&
+    LD_LIBRARY_PATH=$root$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} timeout 60 "$scratch/program"
+}
+
+check 'install' install
+[ "$failed" = 0 ] || finish
+check 'pkg-config finds it' package --exists
+check 'pkg-config knows the version' test "$(package --modversion)" = "$VERSION"
+
+cat >"$scratch/consumer.c" <<'END'
+#include <hapax.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void)
+{
+	if (hapax_init() != 0) {
+		perror("hapax_init");
+		return 1;
+	}
+	hapax_handle one = hapax_intern("canonical");
+	hapax_handle same = hapax_make_handle(hapax_strings(), "canonical value", 9);
+	hapax_handle other = hapax_intern("canonicaL");
+	if (one == NULL || one != same || one == other) {
+		puts("handles");
+		return 1;
+	}
+	if (hapax_handle_size(one) != 9 || strcmp((const char *)hapax_handle_value(one), "canonical") != 0) {
+		puts("value");
+		return 1;
+	}
+	return strcmp(hapax_version(), HAPAX_VERSION) != 0;
+}
+END
+
+cp "$scratch/consumer.c" "$scratch/consumer.cc"
+
+for file in "$root$includedir"/hapax.h "$root$includedir"/hapax/*.h; do
+  file=${file#"$root$includedir/"}
+  check "C11: <$file>" header "$CC -std=c11 -x c" "$file"
+  if [ "$CXX17" = yes ]; then
+    check "C++17: <$file>" header "$CXX -std=c++17 -x c++" "$file"
+  fi
+done
+
+collector_hidden() {
+  echo '#include <hapax.h>' >"$scratch/hidden.c"
+  # shellcheck disable=SC2046
+  $CC -std=c11 -E $(package --cflags) "$scratch/hidden.c" >"$scratch/hidden.i" && ! grep -n '"[^"]*/gc[^"/]*\.h"' "$scratch/hidden.i"
+}
+check 'no header of the collector comes along' collector_hidden
+
+if [ -e "$root$libdir/libhapax.so" ]; then
+  check 'C11 program, shared library' program "$CC -std=c11" "$scratch/consumer.c" "$(package --libs)"
+  if [ "$CXX17" = yes ]; then
+    check 'C++17 program, shared library' program "$CXX -std=c++17" "$scratch/consumer.cc" "$(package --libs)"
+  else
+    skip 'C++17 program, shared library' 'no C++17 compiler'
+  fi
+else
+  skip 'programs, shared library' 'not built'
+fi
+if [ -e "$root$libdir/libhapax.a" ]; then
+  check 'C11 program, static library' program "$CC -std=c11" "$scratch/consumer.c" "$root$libdir/libhapax.a $PRIVATE_LIBS -pthread"
+else
+  skip 'C11 program, static library' 'not built'
+fi
+finish

@@ -1,0 +1,88 @@
+# Tests: Criterion suites, programs with a main of their own, shell scripts. All speak TAP.
+#
+# A suite of the public interface, tests/test_NAME.c:   a line in public_tests
+# A suite that looks inside:                            a line in internal_tests, and
+#                                                       tests_test_NAME_LDADD = $(internal_libs)
+# A program that prints TAP itself, without Criterion:  a line in plain_tests, and
+#                                                       tests_test_NAME_LDADD = $(plain_libs)
+# Sources beside the first:                             tests_test_NAME_SOURCES = tests/test_NAME.c tests/OTHER.c
+# A script, tests/NAME.sh:                              a line in script_tests
+#
+# Criterion and bdwgc both abort under the thread sanitizer: with it only the plain programs are tests, and those have to
+# bring a collector of their own.
+
+public_tests =
+
+internal_tests =
+
+plain_tests =
+
+script_tests = \
+	tests/consumer.sh \
+	tests/exported-symbols.sh \
+	tests/lists.sh \
+	tests/man-examples.sh \
+	tests/man-lint.sh \
+	tests/readme-example.sh \
+	tests/test_stat.sh \
+	tests/version.sh
+
+# A suite may define what a source of the library defines (a collector of its own, say): the linker then leaves that source out.
+# The collector's own library is for tests of programs that use it beside ours; those define GC_THREADS before <gc.h>.
+internal_libs = src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
+plain_libs = src/libhapax-core.la $(BDWGC_LIBS)
+LDADD = src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
+
+EXTRA_DIST += $(script_tests) tests/exported-symbols.txt tests/functions
+check_PROGRAMS += $(plain_tests)
+TESTS += $(plain_tests)
+
+if !THREAD_SANITIZER
+TESTS += $(script_tests)
+if HAVE_CRITERION
+check_PROGRAMS += $(public_tests) $(internal_tests)
+TESTS += $(public_tests) $(internal_tests)
+endif
+endif
+
+TEST_EXTENSIONS = .sh
+
+# Criterion writes TAP to standard error. A failure shows in the TAP, a crash in the plan that is not kept: the exit status
+# would only count it again.
+LOG_DRIVER = $(SHELL) $(top_srcdir)/build-aux/tap-driver.sh
+AM_LOG_DRIVER_FLAGS = --merge --ignore-exit
+SH_LOG_DRIVER = $(LOG_DRIVER)
+AM_SH_LOG_DRIVER_FLAGS = --ignore-exit
+SH_LOG_COMPILER = $(SHELL)
+
+# The collector finds nothing on AddressSanitizer's fake stack, and what it has not collected is no leak.
+AM_TESTS_ENVIRONMENT = \
+	CRITERION_OUTPUTS=tap:-; export CRITERION_OUTPUTS; \
+	: "$${ASAN_OPTIONS=detect_leaks=0:detect_stack_use_after_return=0}"; export ASAN_OPTIONS; \
+	: "$${UBSAN_OPTIONS=print_stacktrace=1}"; export UBSAN_OPTIONS; \
+	top_srcdir='$(abs_top_srcdir)'; export top_srcdir; \
+	top_builddir='$(abs_top_builddir)'; export top_builddir; \
+	VERSION='$(PACKAGE_VERSION)'; export VERSION; \
+	MAKE='$(MAKE)'; export MAKE; \
+	CC='$(CC)'; export CC; \
+	CXX='$(CXX)'; export CXX; \
+	CXX17='$(CXX17)'; export CXX17; \
+	NM='$(NM)'; export NM; \
+	MANDOC='$(MANDOC)'; export MANDOC; \
+	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
+	TEST_FLAGS='$(LDFLAGS) $(BUILD_LDFLAGS)'; export TEST_FLAGS; \
+	PRIVATE_LIBS='$(BDWGC_LIBS) $(XXHASH_LIBS)'; export PRIVATE_LIBS; \
+	includedir='$(includedir)'; export includedir; \
+	libdir='$(libdir)'; export libdir; \
+	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir;
+
+# Lines of the library that the tests ran, source by source.
+coverage: check
+if COVERAGE
+	$(AM_V_at)for object in src/.libs/libhapax_core_la-*.gcda; do \
+	  gcov --no-output --object-directory src/.libs $$object 2>/dev/null \
+	    | $(AWK) '/^File/ { ours = /src\/[a-z_]*\.c/; file = $$2 } /^Lines/ && ours { print file, $$0 }'; \
+	done
+else
+	@echo 'coverage: configure with --enable-coverage' >&2; exit 1
+endif

@@ -1,0 +1,39 @@
+#!/bin/sh
+# The programs in the EXAMPLES of the manual pages compile without a warning, link and exit with 0.
+# A program is a literal block that includes <hapax.h> and has a main.
+. "$top_srcdir/tests/functions"
+
+for page in "$top_srcdir"/man/*.[1-9]; do
+  [ -e "$page" ] || skip_all 'no pages'
+  head -n 1 "$page" | grep -q '^\.so ' && continue
+  name=${page##*/}
+  awk -v prefix="$scratch/$name" '
+    $1 == ".Sh" { examples = $2 == "EXAMPLES" }
+    !examples { next }
+    $1 == ".Bd" && / -literal/ { block = 1; text = ""; next }
+    $1 == ".Ed" && block {
+      block = 0
+      if (text ~ /#include <hapax\.h>/ && text ~ /main\(/) {
+        number++
+        printf "%s", text >(prefix "." number ".c")
+      }
+      next
+    }
+    !block || /^\.\\"/ { next }
+    {
+      gsub(/\\&/, "")
+      gsub(/\\-/, "-")
+      gsub(/\\\(dq/, "\"")
+      gsub(/\\\(aq/, "\047")
+      gsub(/\\\(ti/, "~")
+      gsub(/\\\(ha/, "^")
+      gsub(/\\e/, "\\")
+      text = text $0 "\n"
+    }' "$page"
+  for source in "$scratch/$name".*.c; do
+    [ -e "$source" ] || continue
+    check "$(basename "$source" .c)" build_and_run "$source" "${source%.c}"
+  done
+done
+[ "$count" -gt 0 ] || skip_all 'no programs in the pages'
+finish

@@ -1,0 +1,45 @@
+#!/bin/sh
+# mandoc finds nothing wrong with the manual pages.
+. "$top_srcdir/tests/functions"
+
+[ -n "$MANDOC" ] || skip_all 'no mandoc'
+
+# References are looked up among the pages of this system: ours are not there, and others need not be.
+lint() {
+  "$MANDOC" -T lint "$1" 2>&1 | grep -v -e 'referenced manual not found' -e 'outdated mandoc.db' >"$scratch/lint"
+  cat "$scratch/lint"
+  [ ! -s "$scratch/lint" ]
+}
+
+# A page refers to a page of ours that exists. Functions of one page share it through a page that only says .so.
+references() {
+  awk '$1 == ".Xr" && $2 ~ /^hapax/ { print $2 "." $3 }' "$1" | LC_ALL=C sort -u >"$scratch/references"
+  missing=0
+  while read -r reference; do
+    if [ ! -e "$top_srcdir/man/$reference" ]; then
+      echo "no page $reference"
+      missing=1
+    fi
+  done <"$scratch/references"
+  return $missing
+}
+
+for page in "$top_srcdir"/man/*.[1-9]; do
+  [ -e "$page" ] || skip_all 'no pages'
+  head -n 1 "$page" | grep -q '^\.so ' && continue
+  check "${page##*/}" lint "$page"
+  check "${page##*/}: references" references "$page"
+done
+
+documented() {
+  missing=0
+  while read -r function; do
+    if [ ! -e "$top_srcdir/man/$function.3" ]; then
+      echo "no page $function.3"
+      missing=1
+    fi
+  done <"$top_srcdir/tests/exported-symbols.txt"
+  return $missing
+}
+check 'every exported function has a page' documented
+finish

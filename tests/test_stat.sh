@@ -1,0 +1,349 @@
+#!/bin/sh
+# The program hapax: what it counts, what it reports, and how it refuses.
+
+hapax=${HAPAX:-./src/hapax}
+case $hapax in
+/*) ;;
+*) hapax=$(pwd)/$hapax ;;
+esac
+LC_ALL=C
+export LC_ALL
+
+work=$(mktemp -d "${TMPDIR:-/tmp}/hapax-stat.XXXXXX") || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+cd "$work" || exit 1
+
+number=0
+failed=0
+
+# report STATUS TEXT: one line of TAP, and where it failed what the program said last.
+report() {
+	number=$((number + 1))
+	if [ "$1" -eq 0 ]; then
+		echo "ok $number - $2"
+	else
+		echo "not ok $number - $2"
+		failed=1
+		sed 's/^/# out: /' out 2>/dev/null | head -n 40
+		sed 's/^/# err: /' err 2>/dev/null | head -n 10
+	fi
+}
+
+skip() {
+	number=$((number + 1))
+	echo "ok $number - $1 # SKIP $2"
+}
+
+# check TEXT COMMAND...: passes where the command succeeds.
+check() {
+	text=$1
+	shift
+	"$@"
+	report $? "$text"
+}
+
+# run ARGUMENT...: leaves out, err and $status.
+run() {
+	"$hapax" "$@" >out 2>err
+	status=$?
+}
+
+# field NAME: the first number of that name in the JSON report.
+field() {
+	sed -n "s/.*\"$1\": \\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" out | head -n 1
+}
+
+# inner OBJECT NAME: a number inside one of its objects, each of which is one line.
+inner() {
+	sed -n "/\"$1\": {/s/.*\"$2\": \\(-\\{0,1\\}[0-9.e+-]*\\).*/\\1/p" out | head -n 1
+}
+
+is() { [ "$1" = "$2" ] || { echo "# '$1' is not '$2'"; return 1; }; }
+counts_are() { is "$status" 0 && is "$(field values)" "$1" && is "$(field distinct)" "$2"; }
+says() { grep -q "$1" err; }
+is_one_line() { is "$(wc -l <err | tr -d ' ')" 1; }
+
+python=
+for candidate in python3 python; do
+	if "$candidate" -c 'import json' 2>/dev/null; then
+		python=$candidate
+		break
+	fi
+done
+
+is_json() {
+	if [ -n "$python" ]; then
+		"$python" -c 'import json, sys; json.loads(open(sys.argv[1], "rb").read().decode("utf-8"))' out
+	else
+		is "$(head -n 1 out)" '{' && is "$(tail -n 1 out)" '}'
+	fi
+}
+
+has_format() {
+	"$hapax" stat --split="$1" --json </dev/null 2>&1 | grep -q 'was built without'
+	[ $? -ne 0 ]
+}
+
+# --- Lines and words, against the usual tools, in 1, 2 and 8 threads ---
+
+awk 'BEGIN { for (i = 0; i < 200000; i++) print "line", i * 7919 % 4001, i % 13 }' >many.txt
+awk 'BEGIN { for (i = 0; i < 20000; i++) print "only " i; for (i = 0; i < 5000; i++) print "" }' >rare.txt
+printf 'one\n' >one.txt
+printf '\n\n\n' >newlines.txt
+dd if=/dev/urandom of=binary.bin bs=65536 count=16 2>/dev/null
+printf '\n' >>binary.bin
+printf 'a\000b\na\000c\na\000b\n\000\n\000\000\n' >nul.txt
+
+for file in many.txt rare.txt one.txt newlines.txt binary.bin nul.txt; do
+	lines=$(wc -l <$file | tr -d ' ')
+	distinct=$(sort -u $file | wc -l | tr -d ' ')
+	for threads in 1 2 8; do
+		run stat --json --threads=$threads $file
+		check "$file: lines in $threads threads" counts_are "$lines" "$distinct"
+	done
+done
+
+tr -s ' \t\n\v\f\r' '\n' <many.txt | sed '/^$/d' >words.txt
+lines=$(wc -l <words.txt | tr -d ' ')
+distinct=$(sort -u words.txt | wc -l | tr -d ' ')
+for threads in 1 2 8; do
+	run stat --json --split=words --threads=$threads many.txt
+	check "words in $threads threads" counts_are "$lines" "$distinct"
+done
+
+run stat --json --threads=3 many.txt rare.txt one.txt
+lines=$(cat many.txt rare.txt one.txt | wc -l | tr -d ' ')
+distinct=$(cat many.txt rare.txt one.txt | sort -u | wc -l | tr -d ' ')
+check 'several files' counts_are "$lines" "$distinct"
+check 'several files are counted' is "$(field files)" 3
+bytes=$(cat many.txt rare.txt one.txt | wc -c | tr -d ' ')
+check 'several files: their bytes' is "$(field input_bytes)" "$bytes"
+bytes=$(cat many.txt rare.txt one.txt | sort -u | tr -d '\n' | wc -c | tr -d ' ')
+check 'several files: bytes of the distinct values' is "$(field distinct_bytes)" "$bytes"
+
+# --- Ends and edges ---
+
+printf 'a\nb\na' >open.txt
+run stat --json --threads=2 open.txt
+check 'a last line without newline counts' counts_are 3 2
+
+: >empty.txt
+run stat --json --threads=8 empty.txt
+check 'an empty file' counts_are 0 0
+check 'an empty file: JSON' is_json
+run stat --json </dev/null
+check 'empty standard input' counts_are 0 0
+run stat empty.txt
+check 'an empty file: text' is "$status" 0
+
+awk 'BEGIN { for (i = 0; i < 1048576; i++) printf "abcdefghij" }' >long.txt
+cp long.txt twice.txt
+printf '\nx\n' >>twice.txt
+cat long.txt >>twice.txt
+for threads in 1 8; do
+	run stat --json --threads=$threads --top=0 twice.txt
+	check "lines of 10 MB in $threads threads" counts_are 3 2
+done
+check 'a long line: its bytes' is "$(field distinct_bytes)" 10485761
+run stat twice.txt
+check 'a long line is cut in the table' is "$(awk 'length > 100' out | wc -l | tr -d ' ')" 0
+
+"$hapax" stat --json <many.txt >out 2>err
+status=$?
+check 'standard input from a file' counts_are 200000 "$(sort -u many.txt | wc -l | tr -d ' ')"
+cat many.txt | "$hapax" stat --json --threads=2 >out 2>err
+status=$?
+check 'standard input from a pipe' counts_are 200000 "$(sort -u many.txt | wc -l | tr -d ' ')"
+cat open.txt | "$hapax" stat --json - one.txt >out 2>err
+status=$?
+check '- is standard input' counts_are 4 3
+cat open.txt | "$hapax" stat --json /dev/stdin >out 2>err
+status=$?
+check '/dev/stdin' counts_are 3 2
+
+# --- C ---
+
+cat >tokens.c <<'END'
+#include "x.h" /* no token
+   int */ // nor this \
+   nor that
+static const char *name = L"a \"quoted\" one" u8"b" '\'';
+in\
+t x = 0x1p+3 + 1.5e-3f; x <<= a+++b; // end
+END
+run stat --json --split=c tokens.c
+check 'tokens of C' counts_are 27 22
+printf 'int a = "never ends\nint b; /* nor this' >torn.c
+run stat --json --split=c torn.c
+check 'literals and comments without an end' counts_are 7 6
+printf '\\\n\\\n\\' >splices.c
+run stat --json --split=c splices.c
+check 'nothing but line splices' is "$status" 0
+run stat --json --split=c --top=0 binary.bin
+values=$(field values)
+for threads in 2 8; do
+	run stat --json --split=c --top=0 --threads=$threads binary.bin
+	check "binary as C in $threads threads" is "$(field values)" "$values"
+done
+
+# --- CSV, JSON and XML ---
+
+printf 'a,"b ""c""\nd",\r\n\r\n x ,a,last' >good.csv
+printf 'a,b\n\nc,d"e\nf\n' >bad.csv
+printf '{"a": [1, 2.50, true, null, "\\u0041\\u0000"], "b": ""}\n{"a": "A"}\n' >good.json
+printf '{"a": 1,\n"b": [1, 2,\n}\n' >bad.json
+printf '<?xml version="1.0"?>\n<a x="1"><b>p &amp; q</b>\n <b>r<!-- no -->s<![CDATA[<t>]]></b>\n</a>\n' >good.xml
+printf '<a>\n<b>\n</a>\n' >bad.xml
+
+for expected in csv:6:5:3 json:10:9:3 xml:8:7:3; do
+	format=${expected%%:*}
+	rest=${expected#*:}
+	values=${rest%%:*}
+	rest=${rest#*:}
+	distinct=${rest%%:*}
+	line=${rest#*:}
+	if ! has_format "$format"; then
+		skip "$format" 'not in this build'
+		continue
+	fi
+	for threads in 1 2 8; do
+		run stat --json --split="$format" --threads=$threads "good.$format"
+		check "$format in $threads threads" counts_are "$values" "$distinct"
+	done
+	run stat --json --split="$format" "bad.$format" "good.$format"
+	check "malformed $format: exit status" is "$status" 1
+	check "malformed $format: file and line" says "^hapax: bad\\.$format:$line: ."
+	check "malformed $format: one line" is_one_line
+	status=0
+	check "malformed $format: the other file is done" counts_are "$values" "$distinct"
+	check "malformed $format: only that is counted" is "$(field files)" 1
+done
+
+if has_format csv; then
+	printf 'a,b\n\nc,"d\n\ne\n' >open.csv
+	run stat --split=csv open.csv
+	check 'a quote without an end: the line of its record' says '^hapax: open\.csv:3: .'
+fi
+
+# --- What cannot be read ---
+
+run stat --json missing.txt one.txt
+check 'a missing file: exit status' is "$status" 1
+check 'a missing file is named' says '^hapax: missing\.txt: '
+check 'a missing file: one line' is_one_line
+status=0
+check 'a missing file: the other is done' counts_are 1 1
+mkdir folder
+run stat --json folder one.txt
+check 'a directory: exit status' is "$status" 1
+check 'a directory is named' says '^hapax: folder: '
+status=0
+check 'a directory: the other is done' counts_are 1 1
+if [ "$(id -u)" -ne 0 ]; then
+	cp one.txt secret.txt
+	chmod 0 secret.txt
+	run stat secret.txt
+	check 'a file without permission' is "$status" 1
+else
+	skip 'a file without permission' 'root may read everything'
+fi
+
+# --- The JSON report ---
+
+run stat --json --top=3 many.txt
+check 'JSON is valid' is_json
+for key in version split threads files input_bytes values distinct distinct_bytes plain interned \
+	heap_bytes rss_bytes seconds collections collector_seconds saved_bytes saved_percent \
+	values_per_second top; do
+	check "JSON has $key" grep -q "\"$key\":" out
+done
+check '--top=3 shows three' is "$(grep -c '{"value":' out)" 3
+check 'without --reclaim there is no such key' is "$(grep -c '"reclaim":' out)" 0
+check 'the plain heap is measured' [ "$(inner plain heap_bytes)" -gt 1000000 ]
+check 'the interned heap is measured' [ "$(inner interned heap_bytes)" -gt 1000000 ]
+check 'saved is the difference of the heaps' is "$(field saved_bytes)" \
+	"$(($(inner plain heap_bytes) - $(inner interned heap_bytes)))"
+awk 'BEGIN { for (i = 0; i < 200000; i++) print "a value that comes again", i % 100 }' >again.txt
+run stat --json again.txt
+check 'interning saves on repeated values' [ "$(field saved_bytes)" -gt 1000000 ]
+
+printf 'x\ny\nx\nx\nz\ny\n' >top.txt
+run stat --json top.txt
+check 'the values that save most come first' is \
+	"$(sed -n 's/.*{"value": "\(.\)", "count": \([0-9]*\).*/\1\2/p' out | tr '\n' ' ')" 'x3 y2 '
+printf 'bad \377\376 "quote" \\ \001\t\303\251 \355\240\200\nagain\n' >bytes.txt
+cat bytes.txt bytes.txt nul.txt binary.bin binary.bin >all.bin
+run stat --json --top=10000 all.bin
+check 'JSON is valid for any bytes' is_json
+check 'JSON escapes quotes' grep -q '\\"quote\\"' out
+
+# --- Reclaim ---
+
+for threads in 1 8; do
+	run stat --json --reclaim --threads=$threads many.txt
+	check "--reclaim in $threads threads: JSON" is_json
+	check "--reclaim in $threads threads evicts everything" is "$(inner reclaim evicted)" \
+		"$(field distinct)"
+	check "--reclaim in $threads threads gives the heap back" [ \
+		"$(inner reclaim heap_left_bytes)" -lt "$(inner reclaim heap_bytes)" ]
+done
+run stat --reclaim many.txt
+check '--reclaim in the table' grep -q 'evicted in' out
+
+# --- The text report ---
+
+run stat many.txt
+check 'the table names both ways' grep -q 'plain  *interned' out
+check 'no escape sequence where there is no terminal' is \
+	"$(cat out err | tr -dc '\033' | wc -c | tr -d ' ')" 0
+check 'nothing on standard error' is "$(wc -c <err | tr -d ' ')" 0
+
+# --- The plot ---
+
+if gnuplot -e 'set terminal svg' >/dev/null 2>&1; then
+	run stat --plot=plot.svg many.txt
+	check '--plot: exit status' is "$status" 0
+	check '--plot draws an SVG' grep -q '<svg' plot.svg
+	run stat --plot=folder/none/plot.svg many.txt
+	check '--plot where nothing can be written' is "$status" 1
+else
+	skip '--plot: exit status' 'no gnuplot'
+fi
+run stat --plot=plot.gif many.txt
+check '--plot of another kind' is "$status" 2
+
+# --- Arguments ---
+
+for arguments in help --help --version 'stat --help' 'stat --version'; do
+	# shellcheck disable=SC2086
+	run $arguments
+	check "hapax $arguments" is "$status" 0
+	check "hapax $arguments says something" [ -s out ]
+done
+run --version
+check '--version gives the version' is "$(cat out)" "hapax ${VERSION:-$(sed 's/hapax //' out)}"
+for arguments in '' nonsense --nonsense 'stat --nonsense' 'stat --split=zip' 'stat --split' \
+	'stat --threads=0' 'stat --threads=x' 'stat --threads=-1' 'stat --top=x' 'stat --json=1'; do
+	# shellcheck disable=SC2086
+	run $arguments </dev/null
+	check "refused: hapax $arguments" is "$status" 2
+	check "refused: hapax $arguments says why" [ -s err ]
+done
+
+# --- Standard output that is full ---
+
+if [ -w /dev/full ]; then
+	for arguments in --help 'stat many.txt' 'stat --json many.txt'; do
+		# shellcheck disable=SC2086
+		"$hapax" $arguments >/dev/full 2>err
+		status=$?
+		check "/dev/full: hapax $arguments: exit status" is "$status" 1
+		check "/dev/full: hapax $arguments: said why" says '^hapax: standard output: '
+	done
+else
+	skip '/dev/full' 'there is none'
+fi
+
+echo "1..$number"
+exit $failed

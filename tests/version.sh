@@ -1,0 +1,36 @@
+#!/bin/sh
+# One version everywhere.
+. "$top_srcdir/tests/functions"
+
+header() {
+  awk -v version="$VERSION" '
+    $1 == "#define" && $2 ~ /^HAPAX_VERSION_(MAJOR|MINOR|PATCH)$/ { part[substr($2, 15)] = $3 }
+    $1 == "#define" && $2 == "HAPAX_VERSION" { gsub(/"/, "", $3); text = $3 }
+    END {
+      sub(/-.*/, "", version)
+      parts = part["MAJOR"] "." part["MINOR"] "." part["PATCH"]
+      print "configure.ac " version ", HAPAX_VERSION " text ", its parts " parts
+      exit !(version == text && version == parts)
+    }' "$top_srcdir/include/hapax/version.h"
+}
+
+library() {
+  cat >"$scratch/version.c" <<'END'
+#include <hapax/version.h>
+#include <stdio.h>
+#include <string.h>
+
+int main(void)
+{
+	printf("header %s, library %s\n", HAPAX_VERSION, hapax_version());
+	return strcmp(HAPAX_VERSION, hapax_version()) != 0;
+}
+END
+  build_and_run "$scratch/version.c" "$scratch/version"
+}
+
+check 'version.h agrees with configure.ac' header
+check 'hapax_version agrees with version.h' library
+check 'hapax.pc agrees' grep -Fx "Version: $VERSION" "$top_builddir/hapax.pc"
+check 'NEWS tells of it' grep -E "^#* *(hapax )?$VERSION([ ,:(]|$)" "$top_srcdir/NEWS"
+finish
