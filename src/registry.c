@@ -14,6 +14,7 @@ enum {
     CHUNK_WORDS = 508,   /* what fits a page of the system's, and a page of the collector's behind a link */
     CHUNKS_PER_SLAB = 15,
     SPARSE = CHUNK_WORDS / 4,
+    ROUND = 32,
 };
 
 /* A page of words. Its header is never freed while the registry lives, so a thread that was stopped between finding
@@ -45,7 +46,8 @@ struct registry {
     atomic_bool wants_care;   /* objects were evicted since the last care */
     atomic_uint iterators;    /* while not 0, no word changes its place */
     atomic_count evicted;
-    atomic_count rounds;      /* 32 for each round number of words taken */
+    atomic_count unused;      /* words that were filled with a hole at once */
+    atomic_count rounds;      /* words taken, counted by ROUND and at the end of each chunk */
     struct chunk *_Atomic spare;
     struct slab *last_slab;   /* under growth_lock */
     unsigned chunks_made;     /* in the last slab; under growth_lock */
@@ -184,8 +186,8 @@ atomic_word *registry_reserve(struct registry *registry, unsigned lane)
             unsigned index = atomic_fetch_add_explicit(&chunk->used, 1u, memory_order_acquire);
             if (index < CHUNK_WORDS) {
                 atomic_word *word = load_relaxed(&chunk->words) + index;
-                if (registry_round(word))
-                    add_relaxed(&registry->rounds, 32u);
+                if (index % ROUND == ROUND - 1 || index == CHUNK_WORDS - 1)
+                    add_relaxed(&registry->rounds, index % ROUND + 1u);
                 return word;
             }
         }
@@ -198,14 +200,17 @@ void registry_fill(struct registry *registry, atomic_word *word, void *object)
 {
     /* Relaxed: the collection steps see it because the world was stopped since, or they see 0 and leave it alone. */
     store_relaxed(word, object != NULL ? (uintptr_t)object : HOLE);
+    if (unlikely(object == NULL))
+        add_relaxed(&registry->unused, 1u);
     if (registry->keep != NULL)
         collector_wrote(word);
 }
 
 uint64_t registry_estimate(struct registry *registry)
 {
-    uint64_t taken = load_relaxed(&registry->rounds), evicted = load_relaxed(&registry->evicted);
-    return taken > evicted ? taken - evicted : 0;
+    uint64_t taken = load_relaxed(&registry->rounds);
+    uint64_t gone = load_relaxed(&registry->evicted) + load_relaxed(&registry->unused);
+    return taken > gone ? taken - gone : 0;
 }
 
 uint64_t registry_evicted(struct registry *registry)
@@ -287,7 +292,7 @@ bool registry_each(struct registry *registry, bool (*visit)(void *object, void *
         if (!to_the_end)
             break;
     }
-    sub_relaxed(&registry->iterators, 1u);
+    sub_release(&registry->iterators, 1u);   /* release: pairs with compact, after every word was read */
     return to_the_end;
 }
 
@@ -392,15 +397,21 @@ static bool pour(struct chunk *from, struct chunk *into, unsigned *hole)
     return true;
 }
 
-/* Whether no thread will ever store into this chunk again: full, and nothing reserved is missing. */
+/* Whether no thread will ever store into this chunk again: full, and nothing reserved is missing. Counts anew what is
+ * in it, since threads have stored after mark_end. */
 static bool is_closed(struct chunk *chunk)
 {
     if (words_taken(chunk) < CHUNK_WORDS)
         return false;
     atomic_word *words = load_relaxed(&chunk->words);
-    for (unsigned i = 0; i < CHUNK_WORDS; i++)
-        if (load_relaxed(&words[i]) == 0)
+    unsigned occupied = 0;
+    for (unsigned i = 0; i < CHUNK_WORDS; i++) {
+        uintptr_t word = load_relaxed(&words[i]);
+        if (word == 0)
             return false;
+        occupied += word != HOLE;
+    }
+    chunk->occupied = occupied;
     return true;
 }
 
@@ -412,7 +423,7 @@ static void compact(struct registry *registry)
     unsigned hole = 0;
     FOR_EACH_CHUNK(chunk, registry)
     {
-        if (chunk->occupied > SPARSE || !is_closed(chunk))
+        if (chunk->occupied > SPARSE || !is_closed(chunk) || chunk->occupied > SPARSE)
             continue;
         if (chunk->occupied > 0 && into != NULL && !pour(chunk, into, &hole))
             into = NULL;
