@@ -60,12 +60,25 @@ static inline void *canonical_begin(struct hapax_canonical *canonical, uint64_t 
     return (char *)canonical + (is_short ? SHORT_VALUE : WIDE_VALUE);
 }
 
-/* memcmp for the short values that fill most tables: two loads that may overlap, without a call. */
+static inline bool equal_16_bytes(const char *p, const char *q)
+{
+    uint64_t a1, a2, b1, b2;
+    memcpy(&a1, p, 8);
+    memcpy(&b1, q, 8);
+    memcpy(&a2, p + 8, 8);
+    memcpy(&b2, q + 8, 8);
+    return ((a1 ^ b1) | (a2 ^ b2)) == 0;
+}
+
+/* memcmp for the short values that fill most tables: loads that may overlap, without a call. */
 static inline bool equal_bytes(const void *a, const void *b, size_t size)
 {
     const char *p = a, *q = b;
-    if (size > 16)
-        return memcmp(p, q, size) == 0;
+    if (size > 16) {
+        if (size > 32)
+            return memcmp(p, q, size) == 0;
+        return equal_16_bytes(p, q) && equal_16_bytes(p + size - 16, q + size - 16);
+    }
     if (size >= 8) {
         uint64_t a1, a2, b1, b2;
         memcpy(&a1, p, 8);

@@ -46,8 +46,7 @@ static inline bool is_value(const struct hapax_table *table, const void *value, 
     return false;
 }
 
-static inline __attribute__((always_inline)) hapax_handle make(struct hapax_table *table, const void *value,
-                                                               size_t size, uint64_t hash)
+static inline hapax_handle make(struct hapax_table *table, const void *value, size_t size, uint64_t hash)
 {
     struct table_key key = {table, value, size};
     hapax_handle handle = find_quickly(table, &key, hash);
@@ -57,11 +56,31 @@ static inline __attribute__((always_inline)) hapax_handle make(struct hapax_tabl
     return handle;
 }
 
-hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
+/* The way of most calls is kept free of everything that is not on it. */
+
+static __attribute__((noinline)) hapax_handle make_elsewhere(hapax_table *table, const void *value, size_t size,
+                                                             uint64_t hash)
 {
-    if (unlikely(!is_value(table, value, size, "hapax_make_handle")))
+    return make(table, value, size, hash);
+}
+
+static __attribute__((noinline)) hapax_handle make_carefully(hapax_table *table, const void *value, size_t size,
+                                                             const char *function)
+{
+    if (!is_value(table, value, size, function))
         return NULL;
     return make(table, value, size, hash_value(table, value, size));
+}
+
+hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
+{
+    if (unlikely(table == NULL || value == NULL || thread_self == NULL || !table->is_strings))
+        return make_carefully(table, value, size, "hapax_make_handle");
+    struct table_key key = {table, value, size};
+    uint64_t hash = hash_bytes(value, size);
+    hapax_handle handle = trie_look_at(trie_favourite_place(&table->trie, hash), hash, equal_string, &key);
+    keep_reachable(table);
+    return likely(handle != NULL) ? handle : make_elsewhere(table, value, size, hash);
 }
 
 hapax_handle hapax_make_handle_hashed(hapax_table *table, const void *value, size_t size, uint64_t hash)
@@ -85,41 +104,62 @@ hapax_handle hapax_find_handle(hapax_table *table, const void *value, size_t siz
 }
 
 /* Values whose cache misses are taken together. */
-enum { BATCH = 16 };
+enum { BATCH = 32 };
+
+/* Makes a batch of strings; answers how many. All hashes first, then all lines, then all objects are fetched. */
+static size_t make_strings(hapax_table *table, const hapax_span *values, size_t n, hapax_handle *out)
+{
+    uint64_t hashes[BATCH];
+    atomic_word *places[BATCH];
+    for (size_t i = 0; i < n; i++) {
+        if (unlikely(values[i].data == NULL)) {
+            n = i;
+            break;
+        }
+        hashes[i] = hash_bytes(values[i].data, values[i].size);
+        places[i] = trie_favourite_place(&table->trie, hashes[i]);
+        __builtin_prefetch((const void *)places[i]);
+    }
+    for (size_t i = 0; i < n; i++)
+        trie_prefetch_object(places[i], hashes[i]);
+    for (size_t i = 0; i < n; i++) {
+        struct table_key key = {table, values[i].data, values[i].size};
+        hapax_handle handle = trie_look_at(places[i], hashes[i], equal_string, &key);
+        if (unlikely(handle == NULL) &&
+            (handle = make_elsewhere(table, key.value, key.size, hashes[i])) == NULL)
+            return i;
+        out[i] = handle;
+    }
+    return n;
+}
 
 size_t hapax_make_handles(hapax_table *table, const hapax_span *values, size_t n, hapax_handle *out)
 {
     if (n == 0)
         return 0;
-    if (values == NULL || out == NULL) {
-        refuse(EINVAL, "hapax_make_handles", values == NULL ? "the values are NULL" : "there is no room for handles");
+    if (out == NULL) {
+        refuse(EINVAL, "hapax_make_handles", "there is no room for handles");
         return 0;
     }
+    if (values == NULL)
+        refuse(EINVAL, "hapax_make_handles", "the values are NULL");
     size_t made = 0;
-    for (bool failed = false; made < n && !failed;) {
-        uint64_t hashes[BATCH];
-        size_t batch = n - made < BATCH ? n - made : BATCH, valid = 0;
-        for (; valid < batch; valid++) {
-            const hapax_span *value = &values[made + valid];
-            if (unlikely(!is_value(table, value->data, value->size, "hapax_make_handles")))
-                break;
-            hashes[valid] = hash_value(table, value->data, value->size);
-            trie_prefetch_line(&table->trie, hashes[valid]);
-        }
-        for (size_t i = 0; i < valid; i++)
-            trie_prefetch_object(&table->trie, hashes[i]);
-        failed = valid < batch;
-        for (size_t i = 0; i < valid; i++) {
-            hapax_handle handle = make(table, values[made].data, values[made].size, hashes[i]);
-            if (unlikely(handle == NULL)) {
-                failed = true;
-                break;
-            }
-            out[made++] = handle;
-        }
+    while (values != NULL && made < n) {
+        size_t batch = 0;
+        if (table != NULL && table->is_strings && thread_self != NULL)
+            batch = make_strings(table, values + made, n - made < BATCH ? n - made : BATCH, out + made);
+        made += batch;
+        if (batch > 0)
+            continue;
+        /* Another kind of table, or what a batch stopped at. */
+        out[made] = make_carefully(table, values[made].data, values[made].size, "hapax_make_handles");
+        if (out[made] == NULL)
+            break;
+        made++;
     }
     for (size_t i = made; i < n; i++)
         out[i] = NULL;
+    keep_reachable(table);
     return made;
 }
 

@@ -15,7 +15,7 @@ struct hash_key {
     uint64_t seed;
     unsigned char secret[XXH3_SECRET_SIZE_MIN + 64];
 };
-extern struct hash_key hash_key;
+extern struct hash_key hash_key __attribute__((visibility("hidden")));
 
 /* Fills hash_key; 0, or -1 with errno where the system has no random bytes to give. Called once, before any hash. */
 int hash_start(void);

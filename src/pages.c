@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 /* From here on fewer, larger pages save more in address translation than their zeroing costs. */
-#define HUGE_FROM ((size_t)4 << 20)
+#define HUGE_FROM ((size_t)2 << 20)
 
 void *pages_alloc(size_t size)
 {

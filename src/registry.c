@@ -196,14 +196,17 @@ atomic_word *registry_reserve(struct registry *registry, unsigned lane)
     }
 }
 
-void registry_fill(struct registry *registry, atomic_word *word, void *object)
+void registry_filled(struct registry *registry, atomic_word *word)
 {
-    /* Relaxed: the collection steps see it because the world was stopped since, or they see 0 and leave it alone. */
-    store_relaxed(word, object != NULL ? (uintptr_t)object : HOLE);
-    if (unlikely(object == NULL))
-        add_relaxed(&registry->unused, 1u);
     if (registry->keep != NULL)
         collector_wrote(word);
+}
+
+void registry_cancel(struct registry *registry, atomic_word *word)
+{
+    /* Relaxed: the collection steps see it because the world was stopped since, or they see 0 and leave it alone. */
+    store_relaxed(word, (uintptr_t)HOLE);
+    add_relaxed(&registry->unused, 1u);
 }
 
 uint64_t registry_estimate(struct registry *registry)

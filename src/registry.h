@@ -11,7 +11,7 @@
  *     HOLE      nothing: never stored, or evicted
  * and moves object -> entry -> object | HOLE. Only mark_end and reclaim_end change words that are stored.
  *
- * Threads: registry_reserve and registry_fill beside everything; the two collection steps inside their hook only.
+ * Threads: registry_reserve and what follows it beside everything; the two collection steps inside their hook only.
  * Memory: pages of the system's. Nothing here keeps an object alive, except where the registry keeps its values. */
 #ifndef HAPAX_REGISTRY_H
 #define HAPAX_REGISTRY_H
@@ -46,11 +46,13 @@ struct registry *registry_new(const struct registry_kind *kind, void *owner, voi
 void *registry_outside(struct registry *registry);
 enum { REGISTRY_OUTSIDE_BYTES = 128 };
 
-/* A word for an object that is about to be published, or NULL with ENOMEM. Afterwards nothing can fail:
- * registry_fill stores the object, or a hole (NULL) where it was not published after all. The caller holds the object.
+/* A word for an object that is about to be published, or NULL with ENOMEM. Afterwards nothing can fail: the caller, who
+ * holds the object, stores it and says so with registry_filled, or gives the word back with registry_cancel. An
+ * iteration visits the object from the moment it is stored.
  * Threads with different lanes (any number) rarely share a cache line. */
 atomic_word *registry_reserve(struct registry *registry, unsigned lane);
-void registry_fill(struct registry *registry, atomic_word *word, void *object);
+void registry_filled(struct registry *registry, atomic_word *word);
+void registry_cancel(struct registry *registry, atomic_word *word);
 
 /* Whether this word is a round number of its kind: the moment to look at the estimate again. */
 static inline bool registry_round(const atomic_word *word)

@@ -155,7 +155,7 @@ static hapax_handle publish(struct hapax_table *table, const struct table_key *k
     if (word == NULL)
         return NULL;
     for (;;) {
-        enum trie_outcome outcome = trie_insert(&table->trie, &canonical->in_trie, ticket);
+        enum trie_outcome outcome = trie_insert(&table->trie, &canonical->in_trie, ticket, word);
         if (outcome == TRIE_DONE)
             break;
         struct hapax_canonical *found = NULL;
@@ -163,11 +163,11 @@ static hapax_handle publish(struct hapax_table *table, const struct table_key *k
         if (room)
             found = trie_find(&table->trie, canonical->in_trie.hash, table_equal, key, &ticket);
         if (!room || found != NULL) {
-            registry_fill(table->registry, word, NULL);
+            registry_cancel(table->registry, word);
             return found;
         }
     }
-    registry_fill(table->registry, word, canonical);
+    registry_filled(table->registry, word);
     keep_in_shape(table, word);
     return canonical;
 }
@@ -182,7 +182,8 @@ static hapax_handle intern_alone(struct hapax_table *table, const struct table_k
     atomic_word *word = registry_reserve(table->registry, thread_self->lane);
     if (word == NULL)
         return NULL;
-    registry_fill(table->registry, word, canonical);
+    store_release(word, (uintptr_t)canonical); /* release: an iteration finds it filled in */
+    registry_filled(table->registry, word);
     return canonical;
 }
 

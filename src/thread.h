@@ -21,7 +21,7 @@ struct thread {
 };
 
 /* The calling thread, or NULL before its first call. Initial-exec: one instruction to reach, in a shared library too. */
-extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec")));
+extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
 
 struct thread *thread_enter_first(void);
 

@@ -70,12 +70,12 @@ static struct trie_line *next_line(const struct trie_line *line)
 
 static bool is_entry(uintptr_t word)
 {
-    return word != 0 && (word & TRIE_LINK) == 0;
+    return (word & TRIE_TAG) != 0;
 }
 
 static uintptr_t entry_of(const struct trie_object *object, uint64_t hash)
 {
-    return (uintptr_t)object | (uintptr_t)(hash & TRIE_TAG);
+    return (uintptr_t)object | trie_tag(hash);
 }
 
 /* ---- Stripes ---- */
@@ -202,10 +202,9 @@ static bool search(struct trie *trie, uint64_t hash, trie_equal *equal, const vo
             do {
                 /* Acquire: the version is loaded after every word. */
                 word = load_acquire(place);
-                if (!is_entry(word) || (word ^ hash) >> 48 != 0) {
-                    object = NULL;
+                object = NULL;
+                if (!trie_is_candidate(word & ~TRIE_TENTATIVE, hash))
                     break;
-                }
                 if (word & TRIE_TENTATIVE)
                     return false;
                 object = trie_strong(place, word);
@@ -246,8 +245,11 @@ void *trie_find(struct trie *trie, uint64_t hash, trie_equal *equal, const void 
 
 /* ---- Inserting ---- */
 
-static atomic_word *empty_place(struct trie_line *line)
+static atomic_word *empty_place(struct trie_line *line, uint64_t hash)
 {
+    atomic_word *favourite = &line->words[trie_favourite(hash)];
+    if (load_relaxed(favourite) == 0)
+        return favourite;
     for (unsigned i = 0; i < LINE_WORDS; i++)
         if (load_relaxed(&line->words[i]) == 0)
             return &line->words[i];
@@ -265,7 +267,7 @@ static struct trie_line *last_line(struct trie_line *line)
 static void *owned_strong(atomic_word *place, uintptr_t *word)
 {
     *word = load_acquire(place);
-    return is_entry(*word) ? trie_strong(place, *word) : NULL;
+    return is_entry(*word) && (*word & TRIE_TENTATIVE) == 0 ? trie_strong(place, *word) : NULL;
 }
 
 /* Appends an empty line to a chain whose last line is full: the entry in its last word moves along. False where it
@@ -304,7 +306,7 @@ static void drop_empty_end(struct trie *trie, struct trie_line *line)
     }
 }
 
-enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket)
+enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket, atomic_word *announced)
 {
     uint64_t hash = object->hash;
     atomic_count *version = stripe_of(trie, hash);
@@ -313,7 +315,7 @@ enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uin
     struct trie_line *home = home_line(trie, hash);
     atomic_word *place = NULL;
     for (struct trie_line *line = home; line != NULL && place == NULL; line = next_line(line))
-        place = empty_place(line);
+        place = empty_place(line, hash);
     if (place == NULL) {
         struct trie_line *child = take_child(trie);
         if (child == NULL || !append_line(last_line(home), child)) {
@@ -324,7 +326,8 @@ enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uin
         }
         place = &child->words[1];
     }
-    /* Release: publishes the object's contents. */
+    /* Release, both: publish the object's contents. */
+    store_release(announced, (uintptr_t)object);
     store_release(place, entry_of(object, hash));
     if (next_line(home) != NULL)
         drop_empty_end(trie, home);
@@ -369,10 +372,10 @@ static enum step hold_entries(struct trie_line *line, uint64_t bits, struct hold
 }
 
 /* Where the next entry goes into a chain; a further line is taken where it is full. */
-static enum step place_in_chain(struct trie *trie, struct trie_line *home, atomic_word **place)
+static enum step place_in_chain(struct trie *trie, struct trie_line *home, uint64_t hash, atomic_word **place)
 {
     for (struct trie_line *line = home; line != NULL; line = next_line(line))
-        if ((*place = empty_place(line)) != NULL)
+        if ((*place = empty_place(line, hash)) != NULL)
             return STEP_DONE;
     struct trie_line *child = take_child(trie);
     if (child == NULL)
@@ -402,14 +405,14 @@ static void tighten_chain(struct trie *trie, struct trie_line *home)
     for (struct trie_line *line; (line = last_line(home)) != home;) {
         for (unsigned i = 0; i < LINE_WORDS; i++) {
             uintptr_t word;
-            void *object = owned_strong(&line->words[i], &word);
+            struct trie_object *object = owned_strong(&line->words[i], &word);
             if (object == NULL && is_entry(word))
                 return;
             if (object == NULL)
                 continue;
             atomic_word *place = NULL;
             for (struct trie_line *at = home; at != line && place == NULL; at = next_line(at))
-                place = empty_place(at);
+                place = empty_place(at, object->hash);
             if (place == NULL)
                 return;
             store_relaxed(place, word);
@@ -432,7 +435,7 @@ static enum step move_entries(struct trie *trie, struct trie_line *from, struct 
     size_t moved = 0;
     for (atomic_word *place; moved < hold->count; moved++) {
         const struct trie_object *object = hold->objects[moved];
-        step = place_in_chain(trie, to, &place);
+        step = place_in_chain(trie, to, object->hash, &place);
         if (step != STEP_DONE)
             break;
         store_relaxed(place, entry_of(object, object->hash));
@@ -443,7 +446,7 @@ static enum step move_entries(struct trie *trie, struct trie_line *from, struct 
         const struct trie_object *object = hold->objects[moved];
         atomic_word *place;
         erase_entry(to, object);
-        place_in_chain(trie, from, &place);
+        place_in_chain(trie, from, object->hash, &place);
         store_relaxed(place, entry_of(object, object->hash));
     }
     tighten_chain(trie, from);
@@ -609,7 +612,7 @@ static bool move_out(struct trie *trie)
         const struct trie_object *object = held[i];
         atomic_word *place;
         /* There are many more further lines than before, and everything is held: this cannot fail. */
-        place_in_chain(trie, &lines[home_index(shape, object->hash)], &place);
+        place_in_chain(trie, &lines[home_index(shape, object->hash)], object->hash, &place);
         store_relaxed(place, entry_of(object, object->hash));
     }
     /* A search that still has the old lines finds them emptying, and then that its stripe has changed. Release: the new
@@ -701,15 +704,18 @@ static void prefetch_entries(struct trie *trie, uint64_t index)
 void trie_consider_growth(struct trie *trie, uint64_t count)
 {
     uint64_t shape = load_acquire(&trie->shape), half = shape_half(shape);
-    if (load_relaxed(&trie->resizing) || shape_split(shape) != half || count <= TOO_MANY(2 * half) ||
-        !begin_resize(trie))
+    bool halfway = shape_split(shape) != half;
+    if (load_relaxed(&trie->resizing) || (!halfway && count <= TOO_MANY(2 * half)) || !begin_resize(trie))
         return;
     shape = load_relaxed(&trie->shape);
     half = shape_half(shape);
-    /* Where no memory is to be had, chains grow instead. */
-    if (!load_relaxed(&trie->resizing) && shape_split(shape) == half && count > TOO_MANY(2 * half) &&
-        (load_relaxed(&trie->moved_out) || move_out(trie)) && region_commit(trie->region, 4 * half)) {
-        /* The same lines, differently said. Release: the lines above are usable. */
+    if (shape_split(shape) != half) {
+        /* Left halfway by a resizer that a fork has taken away. */
+        store_relaxed(&trie->resizing, true);
+    } else if (count > TOO_MANY(2 * half) && (load_relaxed(&trie->moved_out) || move_out(trie)) &&
+               region_commit(trie->region, 4 * half)) {
+        /* The same lines, differently said. Release: the lines above are usable. Where no memory is to be had, chains
+         * grow instead. */
         store_release(&trie->shape, SHAPE(shape_log(shape) + 1, UINT64_C(0)));
         store_relaxed(&trie->resizing, true);
     }

@@ -2,12 +2,13 @@
  *
  * Shape. One wide root of lines; a line is one cache line of eight words. The low bits of a hash choose the line, its
  * top sixteen bits stand as a tag in the word, the rest of the word is the object's address: a lookup touches the line
- * and the object, nothing else. Where nine entries meet in a line, its last word becomes a link to a further line. The
+ * and the object, nothing else. Three more bits name the word where an entry stands if it can, and where a lookup looks
+ * first, so that the processor can fetch the object before it has compared anything. Where nine entries meet in a line, its last word becomes a link to a further line. The
  * root grows and shrinks in place, a line at a time, by linear hashing (Litwin 1980): lines [0, half) always exist,
  * `split` of them have been split into a second line half further up. Its address never changes once the table has
  * outgrown the first pages, so nothing is copied, and no line is ever freed while the trie lives.
  *
- * Words. 0: empty. Bit 1: link. Else tag << 48 | address, and bit 0: tentative, that is, the collection that runs has
+ * Words. 0: empty. Bit 1: link. Else tag | address, and bit 0: tentative, that is, the collection that runs has
  * found the object unmarked and has not settled yet whether it survives. The trie does not keep its objects alive.
  *
  * Guarantees.
@@ -47,6 +48,12 @@ struct trie_line {
 #define TRIE_FLAGS (TRIE_TENTATIVE | TRIE_LINK)
 #define TRIE_TAG ((uintptr_t)0xffff << 48)
 #define TRIE_ADDRESS (~TRIE_TAG & ~(uintptr_t)15)
+
+/* Sixteen bits at the top, never 0: neither an empty word nor a link has anybody's tag. */
+static inline uintptr_t trie_tag(uint64_t hash)
+{
+    return (uintptr_t)((hash & TRIE_TAG) | UINT64_C(1) << 48);
+}
 
 struct trie {
     /* Read by every lookup. */
@@ -97,8 +104,9 @@ enum trie_outcome {
     TRIE_CHANGED,               /* something else has come since the search: search again */
     TRIE_CROWDED,               /* no further line at hand: trie_make_room, then search again */
 };
-/* Publishes the object, whose hash stands in it, where the search that gave the ticket did not find its equal. */
-enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket);
+/* Publishes the object, whose hash stands in it, where the search that gave the ticket did not find its equal. Where it
+ * does, it stores the object in *announced as well, when nothing can fail any more and just before others can find it. */
+enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket, atomic_word *announced);
 bool trie_make_room(struct trie *trie);
 
 /* Begins to grow where about `count` entries are too many for the root. Inserts then do the work, with trie_help. */
@@ -131,7 +139,7 @@ void trie_fork_child(void);
 static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
 {
     const __m128i *words = (const __m128i *)(const void *)line;
-    __m128i tag = _mm_set1_epi16((short)(hash >> 48));
+    __m128i tag = _mm_set1_epi16((short)(trie_tag(hash) >> 48));
     __m128i first = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(words), tag),
                                     _mm_cmpeq_epi16(_mm_load_si128(words + 1), tag));
     __m128i second = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(words + 2), tag),
@@ -143,7 +151,7 @@ static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
 {
     uint32_t match = 0;
     for (unsigned i = 0; i < LINE_WORDS; i++)
-        match |= (uint32_t)((load_relaxed(&line->words[i]) ^ hash) >> 48 == 0) << (4 * i + 3);
+        match |= (uint32_t)((load_relaxed(&line->words[i]) ^ trie_tag(hash)) >> 48 == 0) << (4 * i + 3);
     return match;
 }
 #endif
@@ -155,45 +163,71 @@ static inline struct trie_line *trie_first_line(struct trie *trie, uint64_t hash
     return load_acquire(&trie->lines) + (hash & mask);
 }
 
-/* The object under a pointer that keeps it alive, or NULL where the word changes, or is none that can be used. */
+/* Whether the word is an entry with the tag of the hash, and not tentative. */
+static inline bool trie_is_candidate(uintptr_t word, uint64_t hash)
+{
+    return ((word ^ trie_tag(hash)) & (TRIE_TAG | TRIE_FLAGS)) == 0;
+}
+
+/* The object of an entry that is not tentative, under a pointer that keeps it alive; NULL where the word has changed. */
 static inline void *trie_strong(atomic_word *place, uintptr_t word)
 {
-    if (unlikely((word & TRIE_FLAGS) != 0 || word == 0))
-        return NULL;
     void *object = reveal((void *)(word & TRIE_ADDRESS));
     /* Acquire, a second time: the object was alive while its address was in a register, and is seen as published. */
     return likely(load_acquire(place) == word) ? object : NULL;
 }
 
-/* Looks where the object most likely is. NULL says nothing. */
+/* The word of its line where an entry stands, unless another came first. */
+static inline unsigned trie_favourite(uint64_t hash)
+{
+    return (unsigned)(hash >> 45) % LINE_WORDS;
+}
+
+/* The object at this place where it equals the key, or NULL, which says nothing. */
+static inline __attribute__((always_inline)) void *trie_look_at(atomic_word *place, uint64_t hash, trie_equal *equal,
+                                                                const void *key)
+{
+    uintptr_t word = load_relaxed(place);
+    if (unlikely(!trie_is_candidate(word, hash)))
+        return NULL;
+    void *object = trie_strong(place, word);
+    return likely(object != NULL && equal(object, key)) ? object : NULL;
+}
+
+/* Where most objects have their word: a place for trie_look_at, and to be fetched ahead of it. */
+static inline atomic_word *trie_favourite_place(struct trie *trie, uint64_t hash)
+{
+    return &trie_first_line(trie, hash)->words[trie_favourite(hash)];
+}
+
+/* Looks at the whole line, where nearly all objects are. NULL says nothing. */
 static inline __attribute__((always_inline)) void *trie_find_quickly(struct trie *trie, uint64_t hash,
                                                                      trie_equal *equal, const void *key)
 {
     struct trie_line *line = trie_first_line(trie, hash);
     for (uint32_t match = line_match(line, hash); match != 0; match &= match - 1) {
-        atomic_word *place = &line->words[(unsigned)__builtin_ctz(match) / 4];
-        uintptr_t word = load_relaxed(place);
-        if (unlikely((word ^ hash) >> 48 != 0))
-            continue;
-        void *object = trie_strong(place, word);
-        if (likely(object != NULL && equal(object, key)))
+        void *object = trie_look_at(&line->words[(unsigned)__builtin_ctz(match) / 4], hash, equal, key);
+        if (likely(object != NULL))
             return object;
     }
     return NULL;
 }
 
-/* For batches: has the processor fetch the line, and later the object that a lookup of this hash will want. */
-static inline void trie_prefetch_line(struct trie *trie, uint64_t hash)
+/* Has the processor fetch the object that a look at this place will want, if any. */
+static inline void trie_prefetch_object(atomic_word *place, uint64_t hash)
 {
-    __builtin_prefetch(trie_first_line(trie, hash));
-}
-
-static inline void trie_prefetch_object(struct trie *trie, uint64_t hash)
-{
-    struct trie_line *line = trie_first_line(trie, hash);
-    uint32_t match = line_match(line, hash);
-    if (match != 0)
-        __builtin_prefetch((const void *)(load_relaxed(&line->words[(unsigned)__builtin_ctz(match) / 4]) & TRIE_ADDRESS));
+    uintptr_t word = load_relaxed(place);
+    if (unlikely(!trie_is_candidate(word, hash))) {
+        /* The line of a place is the cache line that it lies in. */
+        struct trie_line *line = (struct trie_line *)((uintptr_t)place & ~(uintptr_t)(CACHE_LINE - 1));
+        uint32_t match = line_match(line, hash);
+        if (match == 0)
+            return;
+        word = load_relaxed(&line->words[(unsigned)__builtin_ctz(match) / 4]);
+    }
+    const char *object = (const char *)(word & TRIE_ADDRESS);
+    __builtin_prefetch(object);
+    __builtin_prefetch(object + CACHE_LINE / 2);
 }
 
 #endif

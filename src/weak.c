@@ -118,7 +118,7 @@ static struct hapax_weak_cell *publish(struct cell_table *table, struct thread *
     if (word == NULL)
         return NULL;
     for (;;) {
-        enum trie_outcome outcome = trie_insert(&table->trie, &cell->in_trie, ticket);
+        enum trie_outcome outcome = trie_insert(&table->trie, &cell->in_trie, ticket, word);
         if (outcome == TRIE_DONE)
             break;
         struct hapax_weak_cell *found = NULL;
@@ -126,11 +126,11 @@ static struct hapax_weak_cell *publish(struct cell_table *table, struct thread *
         if (room)
             found = trie_find(&table->trie, cell->in_trie.hash, is_cell_of, address, &ticket);
         if (!room || found != NULL) {
-            registry_fill(table->registry, word, NULL);
+            registry_cancel(table->registry, word);
             return found;
         }
     }
-    registry_fill(table->registry, word, cell);
+    registry_filled(table->registry, word);
     if (registry_round(word))
         trie_consider_growth(&table->trie, registry_estimate(table->registry));
     trie_help(&table->trie);
