@@ -168,6 +168,17 @@ void collector_mark(const void *base)
     GC_set_mark_bit(base);
 }
 
+size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        indices[found] = (uint16_t)i;
+        if (words[i] >= COLLECTOR_GRANULE)
+            found += GC_is_marked((const void *)words[i]) == 0;
+    }
+    return found;
+}
+
 bool collector_survived(const void *base)
 {
     /* The sweep may already have freed the whole block; GC_base notices, GC_is_marked would not. */

@@ -60,6 +60,9 @@ bool collector_is_static(const void *pointer);
 /* Only inside mark_end, and only for the base of an object. */
 bool collector_is_marked(const void *base);
 void collector_mark(const void *base);
+/* Only inside mark_end: the indices of those words that hold the base of an unmarked object; words below
+ * COLLECTOR_GRANULE hold none. Answers how many. Fastest where the objects lie in the order of their addresses. */
+size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices);
 /* Only inside reclaim_end, for what was the base of an object at mark_end: whether it lives on. */
 bool collector_survived(const void *base);
 /* Only inside push_roots: [start, end) is searched for pointers. */

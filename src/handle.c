@@ -10,7 +10,7 @@
 
 #include <errno.h>
 
-static inline bool equal_string(const void *object, const void *data)
+static inline __attribute__((always_inline)) bool equal_string(const void *object, const void *data)
 {
     const struct hapax_canonical *canonical = object;
     const struct table_key *key = data;

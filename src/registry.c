@@ -315,28 +315,47 @@ uint64_t registry_count(struct registry *registry)
 
 /* ---- The steps of a collection ---- */
 
+/* How many objects ahead their bytes, and then what their bytes lead to, are fetched. */
+enum { OBJECTS_AHEAD = 24, PLACES_AHEAD = 12 };
+
+/* The words of a chunk whose subjects are unmarked. */
+static size_t find_unmarked(struct registry *registry, const uintptr_t *words, unsigned count, uint16_t *indices)
+{
+    const struct registry_kind *kind = registry->kind;
+    if (kind->subject == NULL)
+        return collector_find_unmarked(words, count, indices);
+    size_t found = 0;
+    for (unsigned i = 0; i < count; i++) {
+        if (words[i] == 0 || words[i] == HOLE)
+            continue;
+        const void *subject = kind->subject((void *)words[i]);
+        if (subject != NULL && !collector_is_marked(subject))
+            indices[found++] = (uint16_t)i;
+    }
+    return found;
+}
+
 static void doubt_chunk(struct registry *registry, struct chunk *chunk)
 {
     const struct registry_kind *kind = registry->kind;
+    /* The world is stopped: these are ordinary words. */
+    uintptr_t *words = (uintptr_t *)load_relaxed(&chunk->words);
+    uint16_t unmarked[CHUNK_WORDS];
     unsigned taken = words_taken(chunk), occupied = 0;
-    atomic_word *words = load_relaxed(&chunk->words);
-    bool doubted = false;
-    for (unsigned i = 0; i < taken; i++) {
-        uintptr_t word = load_relaxed(&words[i]);
-        if (word == HOLE)
-            continue;
-        occupied++;
-        if (word == 0)
-            continue;
-        void *object = (void *)word;
-        const void *subject = kind->subject != NULL ? kind->subject(object) : object;
-        if (likely(subject == NULL || collector_is_marked(subject)))
-            continue;
-        store_relaxed(&words[i], kind->doubt(registry->context, object));
-        doubted = true;
+    size_t count = find_unmarked(registry, words, taken, unmarked);
+    for (unsigned i = 0; i < taken; i++)
+        occupied += words[i] != HOLE;
+    for (size_t i = 0; i < count; i++) {
+        if (kind->prefetch != NULL) {
+            if (i + OBJECTS_AHEAD < count)
+                __builtin_prefetch((const void *)words[unmarked[i + OBJECTS_AHEAD]]);
+            if (i + PLACES_AHEAD < count)
+                kind->prefetch(registry->context, (const void *)words[unmarked[i + PLACES_AHEAD]]);
+        }
+        words[unmarked[i]] = kind->doubt(registry->context, (void *)words[unmarked[i]]);
     }
     chunk->occupied = occupied;
-    chunk->doubted = doubted;
+    chunk->doubted = count > 0;
 }
 
 void registry_mark_end(void)
@@ -357,6 +376,8 @@ static void settle_chunk(struct registry *registry, struct chunk *chunk)
     atomic_word *words = load_relaxed(&chunk->words);
     for (unsigned i = 0; i < taken; i++) {
         uintptr_t word = load_relaxed(&words[i]);
+        if (i + PLACES_AHEAD < taken)
+            __builtin_prefetch((const void *)load_relaxed(&words[i + PLACES_AHEAD]));
         if ((word & 1) == 0)
             continue;
         void *object = registry->kind->settle(registry->context, word);

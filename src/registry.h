@@ -25,8 +25,11 @@ struct registry_kind {
     /* mark_end: what this object's life hangs on, and any marking the object itself needs. NULL function: itself.
      * Answers NULL for what never dies. */
     const void *(*subject)(void *object);
-    /* mark_end: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`. */
+    /* mark_end: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`, best
+     * the address of what it will touch. */
     uintptr_t (*doubt)(void *owner, void *object);
+    /* mark_end: has the processor fetch what `doubt` will touch of this object. May be NULL. */
+    void (*prefetch)(void *context, const void *object);
     /* reclaim_end: gives the object back where it has survived after all, or NULL where it was evicted. */
     void *(*settle)(void *owner, uintptr_t entry);
     /* reclaim_end: the owner itself is gone, only `outside` is left of it. */

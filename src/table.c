@@ -26,6 +26,13 @@ static uintptr_t doubt(void *context, void *object)
     return place != NULL ? (uintptr_t)place | 1 : (uintptr_t)object | ONLY_IN_REGISTRY;
 }
 
+static void prefetch(void *context, const void *object)
+{
+    struct hapax_table *table = context;
+    const struct hapax_canonical *canonical = object;
+    __builtin_prefetch((const void *)trie_favourite_place(&table->trie, canonical->in_trie.hash));
+}
+
 static void *settle(void *context, uintptr_t entry)
 {
     (void)context;
@@ -47,7 +54,7 @@ static void care(void *context)
     trie_shrink(&table->trie, registry_estimate(table->registry));
 }
 
-static const struct registry_kind values = {.doubt = doubt, .settle = settle, .destroy = destroy, .care = care};
+static const struct registry_kind values = {.doubt = doubt, .prefetch = prefetch, .settle = settle, .destroy = destroy, .care = care};
 static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region outlives the table");
 
 /* ---- Tables ---- */
