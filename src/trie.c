@@ -286,21 +286,22 @@ static bool append_line(struct trie_line *last, struct trie_line *child)
     return true;
 }
 
-static bool is_empty(const struct trie_line *line)
+static bool has_no_entry(const struct trie_line *line)
 {
     for (unsigned i = 0; i < LINE_WORDS; i++)
-        if (load_relaxed(&line->words[i]) != 0)
+        if (is_entry(load_relaxed(&line->words[i])))
             return false;
     return true;
 }
 
-/* Takes the last line off a chain where it is empty. The stripe is owned. */
-static void drop_empty_end(struct trie *trie, struct trie_line *line)
+/* Takes a further line without entries out of a chain. The stripe is owned. */
+static void drop_empty_line(struct trie *trie, struct trie_line *line)
 {
     for (struct trie_line *next; (next = next_line(line)) != NULL; line = next) {
-        if (!is_empty(next))
+        if (!has_no_entry(next))
             continue;
-        store_relaxed(&line->words[LINE_WORDS - 1], (uintptr_t)0);
+        /* Release: whoever follows the link finds its line as filled as through the one that goes. */
+        store_release(&line->words[LINE_WORDS - 1], load_relaxed(&next->words[LINE_WORDS - 1]));
         give_child(trie, next);
         return;
     }
@@ -330,7 +331,7 @@ enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uin
     store_release(announced, (uintptr_t)object);
     store_release(place, entry_of(object, hash));
     if (next_line(home) != NULL)
-        drop_empty_end(trie, home);
+        drop_empty_line(trie, home);
     leave_stripe(version);
     return TRIE_DONE;
 }
@@ -419,7 +420,7 @@ static void tighten_chain(struct trie *trie, struct trie_line *home)
             store_relaxed(&line->words[i], (uintptr_t)0);
             keep_reachable(object);
         }
-        drop_empty_end(trie, home);
+        drop_empty_line(trie, home);
     }
 }
 
@@ -730,6 +731,11 @@ void trie_help(struct trie *trie)
     struct hold hold = {on_stack, HOLD_ON_STACK, 0};
     for (unsigned i = 0; i < HELP_LINES && load_relaxed(&trie->resizing); i++) {
         uint64_t shape = load_relaxed(&trie->shape), half = shape_half(shape), split = shape_split(shape);
+        if (split == half) {
+            /* A fork has taken the resizer away between the last line and this. */
+            store_relaxed(&trie->resizing, false);
+            break;
+        }
         if (split + HELP_LINES < half)
             prefetch_entries(trie, split + HELP_LINES);
         enum step step = resize_step(trie, true, &hold);
