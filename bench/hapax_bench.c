@@ -80,20 +80,13 @@ static size_t peer_count(void)
     return (size_t)table_stats().live;
 }
 
-/* The collector's heap in use. What the table maps beside it shows in the
-   resident size and in the table's own account. */
+/* The collector's heap in use, and what the table by its own account maps beside it. */
 #define PEER_HEAP_BYTES
 static size_t peer_heap_bytes(void)
 {
     struct hapax_stats stats;
     hapax_stats(&stats);
-    return (size_t)(stats.heap_bytes - stats.heap_free_bytes);
-}
-
-#define PEER_TABLE_BYTES
-static size_t peer_table_bytes(void)
-{
-    return (size_t)table_stats().overhead_bytes;
+    return (size_t)(stats.heap_bytes - stats.heap_free_bytes + table_stats().overhead_bytes);
 }
 
 #define PEER_THREADS

@@ -147,7 +147,6 @@ static void run_make_handle(char (*keys)[KEY_BYTES], size_t count, const char *p
     hapax_keep_alive(held);
 }
 
-#ifdef HAPAX_CACHE_H
 static void *create_value(const void *key, size_t size, void *context, int *error)
 {
     (void)context;
@@ -177,7 +176,6 @@ static void run_cache(char (*keys)[KEY_BYTES])
         bench_wrong("hapax: a cache creates a value anew while it is held");
     cached = NULL;
 }
-#endif
 
 void hapax_run_primitives(void)
 {
@@ -192,8 +190,6 @@ void hapax_run_primitives(void)
     run_make_handle(keys, 1, "make_handle, 1 key");
     run_make_handle(keys, 128, "make_handle, 128 keys");
     run_make_handle(keys, MOST_KEYS, "make_handle, 128 Ki keys");
-#ifdef HAPAX_CACHE_H
     run_cache(keys);
-#endif
     free(keys);
 }

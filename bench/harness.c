@@ -1,5 +1,5 @@
 #ifndef _GNU_SOURCE
-#define _GNU_SOURCE /* mallinfo2, getopt_long, MAP_PRIVATE */
+#define _GNU_SOURCE /* mallinfo2, getopt_long, madvise */
 #endif
 
 #include "harness.h"
@@ -120,9 +120,17 @@ static _Noreturn void give_up(const char *what)
     exit(2);
 }
 
+/* Large blocks ask for huge pages, which makes loading a large corpus much
+   faster; all peers read the same blocks. */
 void *bench_alloc(size_t size)
 {
-    unsigned char *memory = (unsigned char *)malloc(size != 0 ? size : 1);
+    const size_t huge_page = (size_t)2 << 20;
+    void *memory = NULL;
+    if (size < 2 * huge_page) {
+        memory = malloc(size != 0 ? size : 1);
+    } else if (posix_memalign(&memory, huge_page, size) == 0) {
+        (void)madvise(memory, size, MADV_HUGEPAGE);
+    }
     if (memory == NULL)
         give_up("out of memory");
     memset(memory, 0, size);

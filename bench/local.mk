@@ -30,11 +30,20 @@ bench_files = \
 	bench/peers/rust/src/bin/ustr.rs \
 	bench/peers/rust/src/lib.rs \
 	bench/prepare.c \
+	bench/run \
 	bench/runner/__init__.py \
 	bench/runner/figures.py \
 	bench/runner/machine.py \
 	bench/runner/measure.py \
-	bench/runner/peers.py
+	bench/runner/peers.py \
+	bench/runner/plots.py \
+	bench/runner/report.py \
+	bench/sketches/cache_trie.c \
+	bench/sketches/hash_trie.c \
+	bench/sketches/layouts.md \
+	bench/sketches/lines.c \
+	bench/sketches/sketch.h \
+	bench/sketches/sketch_hooks.h
 
 EXTRA_DIST += $(bench_files)
 

@@ -24,7 +24,6 @@
      PEER_THREAD_TOUCH   the function W4 calls in place of peer_touch()
      PEER_COUNT          peer_count(): how many values the table holds
      PEER_HEAP_BYTES     peer_heap_bytes(): its allocator's bytes in use; malloc's where absent
-     PEER_TABLE_BYTES    peer_table_bytes(): the bytes its table claims to need besides the values
      PEER_BATCH          peer_touch_batch(spans, n): W8
      PEER_COLLECT        peer_collect(): one full collection: W7, beside a bare heap on bdwgc
      PEER_PAUSE_MS       peer_pause_ms(): how long, by its own account, the last one stopped the threads
@@ -122,10 +121,6 @@ static void peer_run_build(const struct bench_options *options, const struct ben
         bench_begin(PEER_NAME, "W5");
         bench_number("resident_bytes_per_value", peer_per_value(resident_after, resident, corpus));
         bench_number("heap_bytes_per_value", peer_per_value(heap_after, heap, corpus));
-#ifdef PEER_TABLE_BYTES
-        bench_number("table_bytes_per_value", (double)peer_table_bytes() / (double)corpus->distinct);
-#endif
-        bench_number("raw_bytes_per_value", (double)corpus->distinct_bytes / (double)corpus->distinct);
         bench_end();
     }
 }
@@ -366,6 +361,7 @@ int main(int argc, char **argv)
     bench_text("version", peer_version());
     bench_whole("tokens", corpus.count);
     bench_whole("distinct", corpus.distinct);
+    bench_number("raw_bytes_per_value", (double)corpus.distinct_bytes / (double)corpus.distinct);
     bench_end();
 
     peer_run_build(&options, &corpus);

@@ -1,7 +1,8 @@
 // boost::flyweight of std::string with its own defaults: a hashed factory behind
 // a mutex, counted references. With HAPAX_BENCH_CONCURRENT the concurrent factory
-// takes its place, which newer Boosts have and which needs neither counts nor
-// locks of its own; a thread of its own sweeps unused values now and then.
+// of newer Boosts takes its place, which counts and locks by itself; a thread of
+// its own frees unused values about once a second, so W6 shows only the counting
+// down, and a heap still full.
 
 #include <boost/flyweight.hpp>
 #include <boost/version.hpp>

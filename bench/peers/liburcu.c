@@ -18,6 +18,10 @@
 
 #define PEER_NAME "liburcu"
 
+#ifndef LIBURCU_VERSION /* pkg-config's; the headers do not say */
+#define LIBURCU_VERSION "of unknown version"
+#endif
+
 struct value {
     struct cds_lfht_node node;
     struct rcu_head head;

@@ -56,7 +56,7 @@ def describe():
         "caches": _caches(),
         "memory_gb": round(pages / 1e9, 1),
         "system": _system(),
-        "kernel": platform.release(),
+        "kernel": platform.release().split("-")[0],
         "compiler": _first_line([*os.environ.get("CC", "cc").split(), "--version"]),
         "load_at_start": round(os.getloadavg()[0], 2),
     }

@@ -26,8 +26,9 @@ class Measurements:
             result = subprocess.run([*peer.command, *arguments], capture_output=True, text=True, timeout=limit_s)
             lines = [json.loads(line) for line in result.stdout.splitlines() if line.startswith("{")]
             if result.returncode != 0:
-                last = (result.stderr.strip().splitlines() or ["no message"])[-1]
-                fault = "%s on %s: exit status %d: %s" % (peer.name, corpus, result.returncode, last)
+                said = result.stderr.strip().splitlines() or ["no message"]
+                why = next((line for line in said if line.startswith("wrong:")), said[-1])
+                fault = "%s on %s: exit status %d: %s" % (peer.name, corpus, result.returncode, why)
         except subprocess.TimeoutExpired:
             fault = "%s on %s: not done after %d s" % (peer.name, corpus, limit_s)
         took = time.monotonic() - began
@@ -40,34 +41,38 @@ class Measurements:
         })
         return fault is None
 
-    def run_round(self, section, corpus, round_number, limit, others, arguments, limit_s=180):
-        """One round: the limit, up to GROUP others, the limit, the next others ... Returns who failed."""
+    def run_round(self, section, corpus, round_number, limit, others, arguments, limit_s):
+        """One round: the limit, up to GROUP others, the limit, the next others ... Returns who failed.
+
+        arguments(peer, round_number) gives the options of each."""
         failed = []
         for start in range(0, max(len(others), 1), GROUP):
             self._group += 1
             for peer in [limit, *others[start:start + GROUP]]:
-                if not self.run(section, corpus, round_number, peer, arguments, limit_s):
+                if not self.run(section, corpus, round_number, peer, arguments(peer, round_number), limit_s):
                     failed.append(peer)
         return failed
 
 
 class Budget:
-    """What is left of the time this run may take."""
+    """The time this run may take, and what is left of it."""
 
     def __init__(self, seconds):
-        self._end = time.monotonic() + seconds
+        self._began = time.monotonic()
+        self._seconds = seconds
 
-    def allows(self, seconds):
-        return time.monotonic() + seconds <= self._end
+    def allows(self, seconds, share):
+        """Whether so many seconds more leave us within this share of the time; the rest is kept for later sections."""
+        return time.monotonic() + seconds <= self._began + self._seconds * share
 
 
-def run_section(measurements, budget, section, corpus, rounds, least_rounds, limit, others, arguments, limit_s=180):
-    """So many rounds, fewer where the time runs out, but the least ones whatever it takes.
+def run_section(measurements, budget, share, section, corpus, rounds, least_rounds, limit, others, arguments, limit_s):
+    """So many rounds, fewer where the share of the time runs out, but the least ones whatever it takes.
 
     A peer that failed is not run again. Returns how many rounds were run."""
     longest, others = 0.0, list(others)
     for number in range(rounds):
-        if number >= least_rounds and not budget.allows(longest):
+        if number >= least_rounds and not budget.allows(longest, share):
             return number
         began = time.monotonic()
         failed = measurements.run_round(section, corpus, number, limit, others, arguments, limit_s)
