@@ -7,13 +7,18 @@
 #ifndef HAPAX_H
 #define HAPAX_H
 
+#include <hapax/cache.h>
 #include <hapax/cleanup.h>
 #include <hapax/export.h>
 #include <hapax/finalizer.h>
 #include <hapax/handle.h>
+#include <hapax/mapped_file.h>
 #include <hapax/memory.h>
 #include <hapax/stats.h>
+#include <hapax/typed.h>
 #include <hapax/version.h>
 #include <hapax/weak.h>
+#include <hapax/weak_map.h>
+#include <hapax/worker.h>
 
 #endif

@@ -1,6 +1,8 @@
 # The manual pages: tests/man-lint.sh and tests/man-examples.sh find a new one by themselves.
 
 dist_man_MANS = \
+	man/hapax.1 \
+	man/hapax.7 \
 	man/hapax_add_cleanup.3 \
 	man/hapax_add_roots.3 \
 	man/hapax_alloc.3 \

@@ -168,6 +168,45 @@ void collector_mark(const void *base)
     GC_set_mark_bit(base);
 }
 
+void collector_unmark(const void *base)
+{
+    GC_clear_mark_bit(base);
+}
+
+/* Objects of every kind but the plain one are searched from end to end: that marks at least what the collector would,
+ * whatever it knows of their layout. */
+size_t collector_scan_size(const void *base)
+{
+    size_t size;
+    return GC_get_kind_and_size(base, &size) == KIND_PLAIN ? 0 : size;
+}
+
+void *collector_mark_word(uintptr_t word, size_t *scan)
+{
+    if (word < (uintptr_t)GC_least_plausible_heap_addr || word > (uintptr_t)GC_greatest_plausible_heap_addr)
+        return NULL;
+    void *base = GC_base((void *)word);
+    if (base == NULL || GC_is_marked(base))
+        return NULL;
+    GC_set_mark_bit(base);
+    *scan = collector_scan_size(base);
+    return base;
+}
+
+static void GC_CALLBACK visit_marked(void *base, size_t size, void *data)
+{
+    void (*visit)(const void *, size_t) = *(void (**)(const void *, size_t))data;
+    (void)size;
+    size_t scan = collector_scan_size(base);
+    if (scan > 0)
+        visit(base, scan);
+}
+
+void collector_each_marked(void (*visit)(const void *base, size_t scan))
+{
+    GC_enumerate_reachable_objects_inner(visit_marked, &visit);
+}
+
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
 {
     size_t found = 0;
@@ -251,9 +290,4 @@ void collector_unblockable_signals(int signals[2])
 {
     signals[0] = GC_get_suspend_signal();
     signals[1] = GC_get_thr_restart_signal();
-}
-
-void collector_clear_stack(void)
-{
-    GC_clear_stack(NULL);
 }

@@ -63,6 +63,14 @@ void collector_mark(const void *base);
 /* Only inside mark_end: the indices of those words that hold the base of an unmarked object; words below
  * COLLECTOR_GRANULE hold none. Answers how many. Fastest where the objects lie in the order of their addresses. */
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices);
+/* Only inside mark_end, for our own marker. Where the word points into an object that is not marked: marks it, answers
+ * its base, and in *scan how many of its bytes are to be searched for pointers. Else NULL. */
+void *collector_mark_word(uintptr_t word, size_t *scan);
+/* How many bytes of this object are to be searched for pointers. */
+size_t collector_scan_size(const void *base);
+void collector_unmark(const void *base);
+/* Calls visit for each marked object that is to be searched for pointers. */
+void collector_each_marked(void (*visit)(const void *base, size_t scan));
 /* Only inside reclaim_end, for what was the base of an object at mark_end: whether it lives on. */
 bool collector_survived(const void *base);
 /* Only inside push_roots: [start, end) is searched for pointers. */
@@ -85,8 +93,5 @@ void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes);
 
 /* The signals that a thread must not block, since the collector stops and restarts threads with them. */
 void collector_unblockable_signals(int signals[2]);
-
-/* Overwrites dead stack frames below the caller's, so that stale pointers there keep nothing alive. */
-void collector_clear_stack(void);
 
 #endif

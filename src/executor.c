@@ -4,7 +4,7 @@
 
 #include "executor.h"
 
-#include "collector.h"
+#include "background.h"
 #include "debug.h"
 #include "library.h"
 #include "registry.h"
@@ -14,7 +14,6 @@
 #include <limits.h>
 #include <pthread.h>
 #include <semaphore.h>
-#include <signal.h>
 #include <time.h>
 
 /* Pushed by collections, one at a time; taken whole. */
@@ -249,24 +248,6 @@ static void *execute(void *unused)
     return NULL;
 }
 
-/* A thread that takes no signals but those the collector stops it with. */
-static int new_thread(void)
-{
-    sigset_t blocked, before;
-    int signals[2];
-    sigfillset(&blocked);
-    collector_unblockable_signals(signals);
-    sigdelset(&blocked, signals[0]);
-    sigdelset(&blocked, signals[1]);
-    pthread_sigmask(SIG_SETMASK, &blocked, &before);
-    pthread_t thread;
-    int error = pthread_create(&thread, NULL, execute, NULL);
-    pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (error == 0)
-        pthread_detach(thread);
-    return error;
-}
-
 int executor_ensure_threads(void)
 {
     if (likely(load_relaxed(&settled_threads)))
@@ -281,7 +262,7 @@ int executor_ensure_threads(void)
         pthread_mutex_unlock(&lock);
         if (!more)
             return 0;
-        int error = new_thread();
+        int error = background_start(execute, NULL);
         if (error != 0) {
             pthread_mutex_lock(&lock);
             threads--;

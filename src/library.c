@@ -6,13 +6,18 @@
 
 #include "cleanup.h"
 #include "collector.h"
+#include "ephemeron.h"
 #include "executor.h"
+#include "finalizer.h"
+#include "flight.h"
 #include "hash.h"
+#include "mark.h"
 #include "memory.h"
 #include "registry.h"
 #include "sync.h"
 #include "thread.h"
 #include "trie.h"
+#include "worker.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -42,8 +47,13 @@ static void mark_end(void)
 {
     uint64_t begin = monotonic_ns();
     thread_mark_runs();
-    cleanup_mark_end();
+    /* First what else lives: what weak maps and finalizers keep. Then the weak words, for which an object that waits for
+     * its finalizer is dead; then the cleanups, for which it is not. */
+    ephemeron_mark_end();
+    finalizer_mark_end();
     registry_mark_end();
+    finalizer_mark_condemned();
+    cleanup_mark_end();
     uint64_t spent = monotonic_ns() - begin;
     store_relaxed(&last_pause_ns, spent);
     add_relaxed(&collector_ns, spent);
@@ -54,6 +64,9 @@ static void reclaim_end(void)
     uint64_t begin = monotonic_ns();
     registry_reclaim_end();
     cleanup_reclaim_end();
+    finalizer_reclaim_end();
+    ephemeron_reclaim_end();
+    mark_finish();
     executor_wake();
     add_relaxed(&collections, 1u);
     add_relaxed(&collector_ns, monotonic_ns() - begin);
@@ -73,6 +86,7 @@ void library_times(struct library_times *times)
 static void before_fork(void)
 {
     executor_fork_prepare();
+    flight_fork_prepare();
     cleanup_fork_prepare();
     registry_fork_prepare();
     trie_fork_prepare();
@@ -83,8 +97,9 @@ static void after_fork_in_parent(void)
 {
     thread_fork_parent();
     trie_fork_parent();
-    registry_fork_done();
+    registry_fork_parent();
     cleanup_fork_done();
+    flight_fork_parent();
     executor_fork_parent();
 }
 
@@ -92,8 +107,10 @@ static void after_fork_in_child(void)
 {
     thread_fork_child();
     trie_fork_child();
-    registry_fork_done();
+    registry_fork_child();
     cleanup_fork_done();
+    flight_fork_child();
+    worker_fork_child();
     executor_fork_child();
 }
 

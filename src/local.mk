@@ -2,17 +2,25 @@
 
 include_HEADERS = include/hapax.h
 pkginclude_HEADERS = \
+	include/hapax/cache.h \
 	include/hapax/cleanup.h \
 	include/hapax/export.h \
 	include/hapax/finalizer.h \
 	include/hapax/handle.h \
+	include/hapax/mapped_file.h \
 	include/hapax/memory.h \
 	include/hapax/stats.h \
+	include/hapax/typed.h \
 	include/hapax/version.h \
-	include/hapax/weak.h
+	include/hapax/weak.h \
+	include/hapax/weak_map.h \
+	include/hapax/worker.h
 
 # Everything stands in one convenience library, so that tests of private functions can link the same objects.
 hapax_core_sources = \
+	src/background.c \
+	src/background.h \
+	src/cache.c \
 	src/canonical.h \
 	src/cleanup.c \
 	src/cleanup.h \
@@ -22,14 +30,27 @@ hapax_core_sources = \
 	src/counted_set.h \
 	src/debug.c \
 	src/debug.h \
+	src/ephemeron.c \
+	src/ephemeron.h \
 	src/executor.c \
 	src/executor.h \
+	src/file.c \
+	src/file.h \
 	src/finalizer.c \
+	src/finalizer.h \
+	src/flight.c \
+	src/flight.h \
 	src/handle.c \
 	src/hash.c \
 	src/hash.h \
 	src/library.c \
 	src/library.h \
+	src/map_bytes.c \
+	src/mapped_file.c \
+	src/mapping.c \
+	src/mapping.h \
+	src/mark.c \
+	src/mark.h \
 	src/memory.c \
 	src/memory.h \
 	src/pages.c \
@@ -45,9 +66,14 @@ hapax_core_sources = \
 	src/thread.h \
 	src/trie.c \
 	src/trie.h \
+	src/typed.c \
 	src/version.c \
 	src/weak.c \
-	src/weak.h
+	src/weak.h \
+	src/weak_map.c \
+	src/weak_map.h \
+	src/worker.c \
+	src/worker.h
 
 noinst_LTLIBRARIES += src/libhapax-core.la
 src_libhapax_core_la_SOURCES = $(hapax_core_sources)

@@ -121,7 +121,8 @@ void hapax_collect(void)
     if (thread_enter() == NULL)
         return;
     collector_check();
+    thread_clear_dead_frames();
     collector_collect();
     collector_check();
-    registry_care();
+    registry_wait_cared();
 }

@@ -16,6 +16,12 @@ void *pages_alloc(size_t size)
     return start == MAP_FAILED ? NULL : start;
 }
 
+void *pages_alloc_lazily(size_t size)
+{
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
 void *pages_reserve(size_t size, size_t alignment)
 {
     size_t span = size + alignment;

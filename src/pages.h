@@ -13,6 +13,10 @@ enum { PAGE_BYTES = 4096 };
 /* `size` bytes ready for use; NULL with errno ENOMEM. */
 void *pages_alloc(size_t size);
 
+/* `size` bytes ready for use, which take memory only where they are touched and count for nothing before, where the
+ * system allows it; NULL with errno ENOMEM. */
+void *pages_alloc_lazily(size_t size);
+
 /* Address space without memory, aligned to `alignment` (a power of two); NULL with errno ENOMEM. */
 void *pages_reserve(size_t size, size_t alignment);
 /* Makes a part of reserved address space usable; huge pages are asked for where it is large. False with ENOMEM. */

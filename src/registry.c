@@ -23,6 +23,7 @@ struct chunk {
     atomic_word *_Atomic words; /* NULL: never opened */
     atomic_uint used;           /* words taken; CHUNK_WORDS or more: full, or spare */
     atomic_bool spare;          /* its words have been given back */
+    bool scanned;               /* registry_scan found that everything here lives; the collection steps' own */
     bool doubted;               /* the collection that runs has entries here; the collection steps' own */
     unsigned occupied;          /* words that are no holes, as mark_end counted them; the collection steps' own */
     struct chunk *next_spare;   /* while spare */
@@ -61,6 +62,7 @@ static_assert(CHUNK_WORDS * sizeof(atomic_word) <= PAGE_BYTES, "a chunk's words 
 
 static struct registry *_Atomic registries;
 static atomic_bool somebody_wants_care;
+static atomic_uint carers;        /* threads amidst registry_care */
 
 /* Protects the taking of new and spare chunks, in every registry: once in CHUNK_WORDS objects. */
 static spin_lock growth_lock;
@@ -313,7 +315,62 @@ uint64_t registry_count(struct registry *registry)
     return count;
 }
 
+bool registry_contains(struct registry *registry, const void *object)
+{
+    FOR_EACH_CHUNK(chunk, registry)
+    {
+        atomic_word *words = load_relaxed(&chunk->words);
+        for (unsigned i = words_taken(chunk); i-- > 0;)
+            if (load_relaxed(&words[i]) == (uintptr_t)object)
+                return true;
+    }
+    return false;
+}
+
+static void find_holder(void *data)
+{
+    const void **object = data;
+    for (struct registry *registry = load_acquire(&registries); registry != NULL;
+         registry = load_acquire(&registry->next))
+        if (registry->kind->holds != NULL && registry->kind->holds(registry->context, *object)) {
+            *object = NULL;
+            return;
+        }
+}
+
+bool registry_holds(const void *object)
+{
+    const void *left = object;
+    collector_exclude(find_holder, &left);
+    return left == NULL;
+}
+
 /* ---- The steps of a collection ---- */
+
+void registry_each_of_kind(const struct registry_kind *kind, void (*visit)(struct registry *registry, void *owner))
+{
+    for (struct registry *registry = load_acquire(&registries); registry != NULL;
+         registry = load_acquire(&registry->next))
+        if (registry->kind == kind)
+            visit(registry, registry->owner);
+}
+
+void registry_scan(struct registry *registry, bool (*visit)(void *object))
+{
+    FOR_EACH_CHUNK(chunk, registry)
+    {
+        unsigned taken = words_taken(chunk), occupied = 0, settled = 0;
+        atomic_word *words = load_relaxed(&chunk->words);
+        for (unsigned i = 0; i < taken; i++) {
+            uintptr_t word = load_relaxed(&words[i]);
+            occupied += word != HOLE;
+            if (word != 0 && word != HOLE)
+                settled += visit((void *)word);
+        }
+        chunk->occupied = occupied;
+        chunk->scanned = settled == occupied;
+    }
+}
 
 /* How many objects ahead their bytes, and then what their bytes lead to, are fetched. */
 enum { OBJECTS_AHEAD = 24, PLACES_AHEAD = 12 };
@@ -366,7 +423,11 @@ void registry_mark_end(void)
         if (registry->keep != NULL)
             continue;
         FOR_EACH_CHUNK(chunk, registry)
-            doubt_chunk(registry, chunk);
+        {
+            if (!chunk->scanned)
+                doubt_chunk(registry, chunk);
+            chunk->scanned = false;
+        }
     }
 }
 
@@ -534,15 +595,24 @@ static void find_one(void *data)
 
 void registry_care(void)
 {
-    if (!atomic_exchange_explicit(&somebody_wants_care, false, memory_order_relaxed))
-        return;
-    for (struct care care;;) {
-        collector_exclude(find_one, &care);
-        if (care.registry == NULL)
-            break;
-        care.registry->kind->care(care.registry->context);
-        keep_reachable(care.owner);
+    add_relaxed(&carers, 1u);
+    while (atomic_exchange_explicit(&somebody_wants_care, false, memory_order_relaxed)) {
+        for (struct care care;;) {
+            collector_exclude(find_one, &care);
+            if (care.registry == NULL)
+                break;
+            care.registry->kind->care(care.registry->context);
+            keep_reachable(care.owner);
+        }
     }
+    atomic_fetch_sub_explicit(&carers, 1u, memory_order_release);
+}
+
+void registry_wait_cared(void)
+{
+    registry_care();
+    for (unsigned turns = 0; load_acquire(&carers) != 0;) /* acquire: what the others did is seen */
+        sync_wait_step(&turns);
 }
 
 bool registry_wants_care(void)
@@ -555,7 +625,13 @@ void registry_fork_prepare(void)
     spin_acquire(&growth_lock);
 }
 
-void registry_fork_done(void)
+void registry_fork_parent(void)
 {
+    spin_release(&growth_lock);
+}
+
+void registry_fork_child(void)
+{
+    store_relaxed(&carers, 0u);
     spin_release(&growth_lock);
 }

@@ -34,11 +34,14 @@ struct registry_kind {
     void *(*settle)(void *owner, uintptr_t entry);
     /* reclaim_end: the owner itself is gone, only `outside` is left of it. */
     void (*destroy)(void *outside);
+    /* While no collection runs and none can start: whether this object, whoever it belongs to, is one of the owner's.
+     * May be NULL: it has none that anybody asks for. */
+    bool (*holds)(void *context, const void *object);
     /* Some time after objects were evicted, outside of everything: the context is held. May be NULL. */
     void (*care)(void *context);
 };
 
-/* A new registry for an owner, known to the collection steps from now on. NULL with ENOMEM.
+/* A new registry for an owner, known to the collection steps from now on, which take the newest first. NULL with ENOMEM.
  *   owner    a collected object, not kept alive; its registry is destroyed in the collection that finds it dead.
  *            NULL: the registry lives for ever
  *   context  what doubt and settle get (usually the owner)
@@ -75,10 +78,23 @@ uint64_t registry_bytes(struct registry *registry);
  * is held during the call. True where it came to the end; waits for a collection to settle where it must. */
 bool registry_each(struct registry *registry, bool (*visit)(void *object, void *context), void *context);
 
+/* Whether a registry of any owner holds the object, as its kind's `holds` says. */
+bool registry_holds(const void *object);
+/* While no collection runs and none can start: whether the object stands in this registry. Looks at each word. */
+bool registry_contains(struct registry *registry, const void *object);
+
 /* Calls `care` for those whose objects were evicted since. The caller is a known thread that owns nothing. */
 void registry_care(void);
+/* The same, and waits for those who are at it. */
+void registry_wait_cared(void);
 /* reclaim_end: whether there is any. */
 bool registry_wants_care(void);
+
+/* mark_end, before registry_mark_end: calls visit for each registry of this kind, and for each object in a registry.
+ * Where visit answers true, the object lives, and all marking it needs is done: registry_mark_end passes over it where it
+ * can. */
+void registry_each_of_kind(const struct registry_kind *kind, void (*visit)(struct registry *registry, void *owner));
+void registry_scan(struct registry *registry, bool (*visit)(void *object));
 
 /* The steps of a collection, for all registries. */
 void registry_mark_end(void);
@@ -86,6 +102,7 @@ void registry_reclaim_end(void);
 
 /* Around a fork: nobody is amidst a change of a registry. */
 void registry_fork_prepare(void);
-void registry_fork_done(void);
+void registry_fork_parent(void);
+void registry_fork_child(void);
 
 #endif

@@ -54,7 +54,21 @@ static void care(void *context)
     trie_shrink(&table->trie, registry_estimate(table->registry));
 }
 
-static const struct registry_kind values = {.doubt = doubt, .prefetch = prefetch, .settle = settle, .destroy = destroy, .care = care};
+static bool is_same(const void *object, const void *other)
+{
+    return object == other;
+}
+
+static bool holds(void *context, const void *object)
+{
+    struct hapax_table *table = context;
+    uint64_t ticket;
+    return trie_find(&table->trie, ((const struct trie_object *)object)->hash, is_same, object, &ticket) != NULL ||
+           (load_relaxed(&table->has_lone_values) && registry_contains(table->registry, object));
+}
+
+static const struct registry_kind values = {
+    .doubt = doubt, .prefetch = prefetch, .settle = settle, .destroy = destroy, .holds = holds, .care = care};
 static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region outlives the table");
 
 /* ---- Tables ---- */
@@ -189,6 +203,7 @@ static hapax_handle intern_alone(struct hapax_table *table, const struct table_k
     atomic_word *word = registry_reserve(table->registry, thread_self->lane);
     if (word == NULL)
         return NULL;
+    store_relaxed(&table->has_lone_values, true);
     store_release(word, (uintptr_t)canonical); /* release: an iteration finds it filled in */
     registry_filled(table->registry, word);
     return canonical;

@@ -13,6 +13,7 @@ struct hapax_table {
     bool is_strings;            /* plain byte strings: neither a hash nor an equality of the user's, no pointers */
     struct hapax_type type;     /* a copy */
     struct registry *registry;
+    atomic_bool has_lone_values;    /* of those that do not equal themselves: in the registry, but not in the trie */
     void *_Atomic kept;         /* the registry's words, where the table keeps its values */
 };
 

@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
 
 _Thread_local struct thread *thread_self;
 
@@ -113,6 +114,14 @@ void *thread_alloc_plain(struct thread *self, size_t size)
     if (unlikely(object == NULL))
         errno = ENOMEM;
     return object;
+}
+
+__attribute__((noinline)) void thread_clear_dead_frames(void)
+{
+    enum { DEAD_BYTES = 16 << 10 };
+    char frames[DEAD_BYTES];
+    memset(frames, 0, sizeof frames);
+    keep_reachable(frames);
 }
 
 void thread_mark_runs(void)

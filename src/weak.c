@@ -6,6 +6,7 @@
 
 #include "collector.h"
 #include "debug.h"
+#include "finalizer.h"
 #include "hash.h"
 #include "memory.h"
 #include "registry.h"
@@ -55,7 +56,8 @@ static uintptr_t doubt(void *context, void *object)
 static bool survived(const void *object)
 {
     struct hapax_weak_cell *cell = (struct hapax_weak_cell *)(uintptr_t)object;
-    bool lives = collector_survived(cell->base);
+    /* An object that waits for its finalizer lives on, but not for those who hold it weakly. */
+    bool lives = collector_survived(cell->base) && !finalizer_condemned(cell->base);
     /* Nobody else writes a tentative word. Release: pairs with the load of a reader who finds it settled. */
     store_release(&cell->word, lives ? load_relaxed(&cell->word) & ~TENTATIVE : 0);
     return lives;

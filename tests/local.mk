@@ -11,7 +11,9 @@
 # Criterion and bdwgc both abort under the thread sanitizer: with it only the plain programs are tests, and those have to
 # bring a collector of their own.
 
-public_tests =
+public_tests = \
+	tests/test_cache \
+	tests/test_cache_stress
 
 internal_tests =
 

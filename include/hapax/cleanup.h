@@ -34,7 +34,7 @@ typedef struct hapax_cleanup {
 /*
  * Has fn(arg) called once, some time after the object is unreachable. On an object that also has
  * a finalizer the cleanup waits until it has been finalized and dies for good. For static data,
- * which never dies, it succeeds and does nothing.
+ * which never dies, it succeeds and does nothing; *out is then the zero value.
  *
  *   pointer   to the object, or inside it
  *   fn        what to call
@@ -44,7 +44,8 @@ typedef struct hapax_cleanup {
  *
  * Returns: 0, or -1 with errno.
  * Errors: EINVAL where pointer or fn is NULL, arg equals pointer or points into its object, or
- * pointer is neither collected nor static (a stack, malloc); ENOMEM.
+ * pointer is neither collected nor static (a stack, malloc); EAGAIN where the system has no room
+ * for the library's first thread; ENOMEM. On failure *out is the zero value.
  * Threads: safe beside every other call, for the same object too.
  * Keeps alive: arg, until fn ran or the cleanup was stopped.
  * Does not keep alive: the object.

@@ -159,7 +159,8 @@ HAPAX_API hapax_handle hapax_intern(const char *string);
 
 /*
  * The hash of a value in this table: what hapax_handle_hash gives for its handle and
- * hapax_make_handle_hashed wants. It differs from process to process and from table to table.
+ * hapax_make_handle_hashed wants. It differs from process to process and may differ from table
+ * to table.
  *
  * Returns: the hash; 0 with errno for a mistake (0 is also a hash).
  * Errors: EINVAL as for hapax_make_handle.
@@ -216,7 +217,7 @@ HAPAX_API uint64_t hapax_handle_hash(hapax_handle handle);
  * visited or not. visit may intern and collect.
  *
  * Returns: true where it came to the end; false where visit stopped it, or with errno.
- * Errors: EINVAL where table or visit is NULL; ENOMEM.
+ * Errors: EINVAL where table or visit is NULL.
  * Threads: safe beside every other call, on the same table too.
  * Keeps alive: each handle while visit runs with it; the table until the end.
  * Does not keep alive: handles visited before, nor what only memory behind context holds that is

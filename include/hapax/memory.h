@@ -66,7 +66,7 @@ HAPAX_API void *hapax_alloc_plain(size_t size);
  * For objects whose only pointers lie in memory that is not searched. A pin of static data does
  * nothing.
  *
- *   pointer   to an object
+ *   pointer   to the object or inside it; pins count by object
  *
  * Returns: 0, or -1 with errno.
  * Errors: EINVAL where pointer is NULL, or neither collected nor static (a stack, malloc);
@@ -78,7 +78,7 @@ HAPAX_API void *hapax_alloc_plain(size_t size);
 HAPAX_API int hapax_pin(const void *pointer);
 
 /*
- * Takes back one hapax_pin of the same pointer. NULL, and what is not pinned, are ignored.
+ * Takes back one hapax_pin of the same object. NULL, and what is not pinned, are ignored.
  *
  * Threads: safe beside every other call.
  * Does not keep alive: pointer, beyond the call.

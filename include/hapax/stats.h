@@ -21,7 +21,7 @@ HAPAX_BEGIN_DECLS
 struct hapax_stats {
     uint64_t collections;      /* collections that ran to their end since the start */
     uint64_t collector_ns;     /* nanoseconds spent in hapax's own work inside collections, in all */
-    uint64_t last_pause_ns;    /* nanoseconds that the last collection stopped the threads */
+    uint64_t last_pause_ns;    /* nanoseconds of it while the threads last stood still */
     uint64_t weak_cells;       /* weak pointers that exist */
     uint64_t cleanups_pending; /* cleanups registered whose objects live */
     uint64_t cleanups_queued;  /* cleanups and finalizers that wait to run */

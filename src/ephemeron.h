@@ -1,0 +1,37 @@
+/* Ephemerons: what a collection does with the values of weak maps.
+ *
+ * A value is marked exactly where its map and its key are. Marking a value may reach further keys and maps, so this goes
+ * on until nothing new comes: an entry whose key is not marked, and a map that is not, waits under that object's
+ * address, and our own marker asks, for each object that it marks, who waits for it. Each entry waits once and is
+ * woken once, so long chains stay linear. */
+#ifndef HAPAX_EPHEMERON_H
+#define HAPAX_EPHEMERON_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Part of an entry or of a map. */
+struct waiter {
+    struct waiter *next;        /* inside a collection only */
+    uintptr_t base;             /* the object that is waited for; WAITER_IS_MAP */
+};
+#define WAITER_IS_MAP ((uintptr_t)1)
+
+/* Reserves what a collection needs; the first call counts. False with ENOMEM. */
+bool ephemeron_prepare(void);
+
+/* mark_end, before anything else asks what is marked: marks the values of living entries. */
+void ephemeron_mark_end(void);
+
+/* From then until reclaim_end. Marks all that is reached from what our marker was given. */
+void ephemeron_drain(void);
+/* The object lives on, though it may not be marked: what waits for it is marked, with all it reaches. */
+void ephemeron_wake(const void *base);
+/* Whether anything still waits. */
+bool ephemeron_waits(void);
+/* Wakes what waits for objects that the collector itself has marked meanwhile. */
+void ephemeron_wake_marked(void);
+
+void ephemeron_reclaim_end(void);
+
+#endif

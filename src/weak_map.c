@@ -1,0 +1,234 @@
+#include "config.h"
+
+#include "weak_map.h"
+
+#include "collector.h"
+#include "debug.h"
+#include "executor.h"
+#include "hash.h"
+#include "memory.h"
+#include "thread.h"
+
+#include <assert.h>
+#include <errno.h>
+
+/* ---- A collection ---- */
+
+static bool key_is_marked(const struct weak_map_entry *entry)
+{
+    return entry->waiter.base == 0 || collector_is_marked((void *)entry->waiter.base);
+}
+
+/* A removed entry goes with its key, and before it unless a thread has it in its hands, perhaps to give it a value
+ * again; such a thread holds the key. */
+static const void *subject(void *object)
+{
+    struct weak_map_entry *entry = object;
+    if (load_relaxed(&entry->value) == 0 && key_is_marked(entry))
+        return entry;
+    collector_mark(entry);
+    return (const void *)entry->waiter.base;
+}
+
+static uintptr_t doubt(void *context, void *object)
+{
+    struct hapax_weak_map *map = context;
+    struct weak_map_entry *entry = object;
+    entry->collected = collector_base((void *)load_relaxed(&entry->value)) != NULL;
+    return (uintptr_t)trie_doubt(&map->trie, &entry->in_trie) | 1;
+}
+
+/* Where the collector brings a key back after the values were marked, and the value was not among what came back with
+ * it, the entry is given up: its value's memory is gone. */
+static bool survived(const void *object)
+{
+    const struct weak_map_entry *entry = object;
+    if (entry->waiter.base != 0 && !collector_survived((void *)entry->waiter.base))
+        return false;
+    void *value = (void *)load_relaxed(&entry->value);
+    if (value == NULL)
+        return collector_survived(entry);
+    if (!entry->collected)
+        return true;
+    void *base = collector_base(value);
+    return base != NULL && collector_survived(base);
+}
+
+static void *settle(void *context, uintptr_t word)
+{
+    (void)context;
+    return trie_settle((atomic_word *)(word & ~(uintptr_t)1), survived);
+}
+
+static void destroy(void *outside)
+{
+    trie_region_free(&((struct weak_map_outside *)outside)->region);
+}
+
+static void care(void *context)
+{
+    struct hapax_weak_map *map = context;
+    trie_shrink(&map->trie, registry_estimate(map->registry));
+}
+
+const struct registry_kind weak_map_kind = {
+    .subject = subject, .doubt = doubt, .settle = settle, .destroy = destroy, .care = care};
+static_assert(sizeof(struct weak_map_outside) <= REGISTRY_OUTSIDE_BYTES, "what is outside outlives the map");
+
+/* ---- Entries ---- */
+
+static bool is_entry_of(const void *object, const void *key)
+{
+    return ((const struct weak_map_entry *)object)->key == key;
+}
+
+/* The entry of a key, which the caller holds, or NULL with a ticket; perhaps one that was removed. */
+static struct weak_map_entry *find(struct hapax_weak_map *map, const void *key, uint64_t hash, uint64_t *ticket)
+{
+    struct weak_map_entry *entry = trie_find_quickly(&map->trie, hash, is_entry_of, key);
+    return entry != NULL ? entry : trie_find(&map->trie, hash, is_entry_of, key, ticket);
+}
+
+static void keep_in_shape(struct hapax_weak_map *map, const atomic_word *word)
+{
+    if (unlikely(registry_round(word))) {
+        trie_consider_growth(&map->trie, registry_estimate(map->registry));
+        /* The library's thread takes a wide root together when its entries have died. */
+        if (load_relaxed(&map->trie.moved_out))
+            (void)executor_ensure_threads();
+    }
+    trie_help(&map->trie);
+}
+
+/* Publishes an entry; what is found instead where another thread was first. NULL with ENOMEM. */
+static struct weak_map_entry *publish(struct hapax_weak_map *map, struct weak_map_entry *entry, uint64_t ticket)
+{
+    atomic_word *word = registry_reserve(map->registry, thread_self->lane);
+    if (word == NULL)
+        return NULL;
+    for (;;) {
+        enum trie_outcome outcome = trie_insert(&map->trie, &entry->in_trie, ticket, word);
+        if (outcome == TRIE_DONE)
+            break;
+        struct weak_map_entry *found = NULL;
+        bool room = outcome != TRIE_CROWDED || trie_make_room(&map->trie);
+        if (room)
+            found = trie_find(&map->trie, entry->in_trie.hash, is_entry_of, entry->key, &ticket);
+        if (!room || found != NULL) {
+            registry_cancel(map->registry, word);
+            return found;
+        }
+    }
+    registry_filled(map->registry, word);
+    keep_in_shape(map, word);
+    return entry;
+}
+
+/* ---- The public functions ---- */
+
+static int refuse_map(const struct hapax_weak_map *map, const char *function)
+{
+    return refuse(EINVAL, function, map == NULL ? "the map is NULL" : "the key is NULL");
+}
+
+hapax_weak_map *hapax_weak_map_new(void)
+{
+    if (thread_enter() == NULL || !ephemeron_prepare())
+        return NULL;
+    struct hapax_weak_map *map = collector_alloc_scanned(sizeof *map);
+    if (map == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    map->registry = registry_new(&weak_map_kind, map, map, NULL);
+    if (map->registry == NULL ||
+        !trie_init(&map->trie, &((struct weak_map_outside *)registry_outside(map->registry))->region))
+        return NULL;
+    collector_wrote(map);
+    return map;
+}
+
+static int add(struct hapax_weak_map *map, const void *key, void *value, uint64_t hash, uint64_t ticket)
+{
+    static const char function[] = "hapax_weak_map_set";
+    void *base;
+    if (memory_place(key, &base) == MEMORY_FOREIGN)
+        return refuse(EINVAL, function, "the key leads neither to collected memory nor to static data");
+    struct weak_map_entry *entry = thread_alloc_plain(thread_self, sizeof *entry);
+    if (entry == NULL)
+        return -1;
+    entry->in_trie.hash = hash;
+    entry->key = key;
+    entry->waiter.base = (uintptr_t)base;
+    store_relaxed(&entry->value, (uintptr_t)value); /* the trie's release publishes it */
+    struct weak_map_entry *found = publish(map, entry, ticket);
+    if (found == NULL)
+        return -1;
+    if (found != entry)
+        store_release(&found->value, (uintptr_t)value);
+    keep_reachable(found);
+    keep_reachable(entry);
+    return 0;
+}
+
+int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *value)
+{
+    if (map == NULL || key == NULL)
+        return refuse_map(map, "hapax_weak_map_set");
+    if (value == NULL)
+        return refuse(EINVAL, "hapax_weak_map_set", "the value is NULL");
+    if (thread_enter() == NULL)
+        return -1;
+    int before = errno, result = 0;
+    uint64_t hash = hash_pointer(key), ticket;
+    struct weak_map_entry *entry = find(map, key, hash, &ticket);
+    if (entry != NULL)
+        /* Release: whoever gets the value finds what was written into it. Held by this thread, the entry is not given
+         * up by a collection, even where it was removed. */
+        store_release(&entry->value, (uintptr_t)value);
+    else
+        result = add(map, key, value, hash, ticket);
+    keep_reachable(entry);
+    keep_reachable(value);
+    keep_reachable(key);
+    keep_reachable(map);
+    if (result == 0)
+        errno = before;
+    return result;
+}
+
+void *hapax_weak_map_get(hapax_weak_map *map, const void *key)
+{
+    if (map == NULL || key == NULL) {
+        refuse_map(map, "hapax_weak_map_get");
+        return NULL;
+    }
+    if (thread_enter() == NULL)
+        return NULL;
+    uint64_t ticket;
+    struct weak_map_entry *entry = find(map, key, hash_pointer(key), &ticket);
+    /* Acquire: pairs with the release in set. What is loaded is the address itself, a root from here on; the key and
+     * the map are held, so the last collection has marked it. */
+    void *value = entry != NULL ? (void *)load_acquire(&entry->value) : NULL;
+    keep_reachable(entry);
+    keep_reachable(key);
+    keep_reachable(map);
+    return value;
+}
+
+bool hapax_weak_map_remove(hapax_weak_map *map, const void *key)
+{
+    if (map == NULL || key == NULL) {
+        refuse_map(map, "hapax_weak_map_remove");
+        return false;
+    }
+    if (thread_enter() == NULL)
+        return false;
+    uint64_t ticket;
+    struct weak_map_entry *entry = find(map, key, hash_pointer(key), &ticket);
+    bool had = entry != NULL && exchange_acq_rel(&entry->value, (uintptr_t)0) != 0;
+    keep_reachable(entry);
+    keep_reachable(key);
+    keep_reachable(map);
+    return had;
+}

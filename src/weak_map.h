@@ -1,0 +1,35 @@
+/* Weak maps: a trie and a registry of entries each. The public functions are in <hapax/weak_map.h>; what a collection
+ * does with the values stands in ephemeron.h. */
+#ifndef HAPAX_WEAK_MAP_PRIVATE_H
+#define HAPAX_WEAK_MAP_PRIVATE_H
+
+#include <hapax/weak_map.h>
+
+#include "ephemeron.h"
+#include "registry.h"
+#include "trie.h"
+
+/* Plain memory: neither the key nor the value is kept alive by it. Lives while its key and its map do. */
+struct weak_map_entry {
+    struct trie_object in_trie;
+    const void *key;
+    atomic_word value;          /* 0: removed. The address itself, so a load of it is a strong pointer */
+    struct waiter waiter;       /* .base: the key's object; 0: static data, which never dies */
+    bool collected;             /* a collection's: whether the value leads to a collected object */
+};
+
+/* Scanned, collected memory. */
+struct hapax_weak_map {
+    struct trie trie;
+    struct registry *registry;
+};
+
+/* Outside of collected memory, as long as the registry. */
+struct weak_map_outside {
+    struct trie_region region;
+    struct waiter waiter;       /* .base: the map */
+};
+
+extern const struct registry_kind weak_map_kind;
+
+#endif

@@ -1,0 +1,97 @@
+#include "config.h"
+
+#include "bare_collector.h"
+
+#include "collector.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void (*bare_wait)(void);
+unsigned bare_waits, bare_collections;
+bool bare_out_of_memory;
+
+static void *zeroed(size_t size)
+{
+    if (bare_out_of_memory)
+        return NULL;
+    size = (size + 4095) / 4096 * 4096;
+    void *block = aligned_alloc(4096, size);
+    if (block != NULL)
+        memset(block, 0, size);
+    return block;
+}
+
+struct bare_object *bare_objects(size_t n)
+{
+    struct bare_object *objects = zeroed(n * sizeof *objects);
+    for (size_t i = 0; i < n; i++)
+        objects[i].marked = true;
+    return objects;
+}
+
+void *collector_alloc_scanned(size_t size)
+{
+    return zeroed(size);
+}
+
+void *collector_alloc_plain(size_t size)
+{
+    return zeroed(size);
+}
+
+void *collector_alloc_root(size_t size)
+{
+    return zeroed(size);
+}
+
+void collector_free_root(void *block)
+{
+    free(block);
+}
+
+void collector_wrote(const void *object)
+{
+    (void)object;
+}
+
+bool collector_is_marked(const void *base)
+{
+    return ((const struct bare_object *)base)->marked;
+}
+
+size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
+{
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++)
+        if (words[i] >= COLLECTOR_GRANULE && !collector_is_marked((const void *)words[i]))
+            indices[found++] = (uint16_t)i;
+    return found;
+}
+
+bool collector_survived(const void *base)
+{
+    const struct bare_object *object = base;
+    return object->marked || object->survives;
+}
+
+void collector_wait(void)
+{
+    bare_waits++;
+    if (bare_wait == NULL) {
+        fputs("collector_wait: no collection runs\n", stderr);
+        abort();
+    }
+    bare_wait();
+}
+
+void collector_exclude(void (*function)(void *), void *argument)
+{
+    function(argument);
+}
+
+void collector_collect(void)
+{
+    bare_collections++;
+}

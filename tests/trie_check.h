@@ -1,0 +1,26 @@
+/* Walks a trie and checks that it has the shape that src/trie.h describes. For moments in which nobody changes the trie
+ * and no collection runs, or one that the caller drives. */
+#ifndef TESTS_TRIE_CHECK_H
+#define TESTS_TRIE_CHECK_H
+
+#include "registry.h"
+#include "trie.h"
+
+struct trie_walk {
+    uint64_t entries, tentative;
+    uint64_t lines, children;       /* of the root, and further ones in use */
+    uint64_t longest;               /* lines of the longest chain */
+    uint64_t alone;                 /* trie_check_registry: objects of the registry that are not in the trie */
+};
+
+/* NULL where all is well, or what is wrong:
+ *   the first mask reaches lines that are there; lines beyond the root are empty
+ *   every entry stands in the chain that its hash says, with its hash's tag, and no object stands twice
+ *   links stand in last words only, lead to further lines of this trie, and no line is in two chains
+ *   every further line is in one chain or free; free ones are empty, and the number in use is right */
+const char *trie_check(struct trie *trie, struct trie_walk *walk);
+
+/* The same, and that every entry's object stands once in the registry. */
+const char *trie_check_registry(struct trie *trie, struct registry *registry, struct trie_walk *walk);
+
+#endif
