@@ -60,6 +60,32 @@ static inline void *canonical_begin(struct hapax_canonical *canonical, uint64_t 
     return (char *)canonical + (is_short ? SHORT_VALUE : WIDE_VALUE);
 }
 
+/* memcpy for the same values, likewise. */
+static inline void copy_bytes(char *to, const char *from, size_t size)
+{
+    uint64_t first, last, second, before_last;
+    if (size > 32) {
+        memcpy(to, from, size);
+    } else if (size >= 16) {
+        memcpy(&first, from, 8);
+        memcpy(&second, from + 8, 8);
+        memcpy(&before_last, from + size - 16, 8);
+        memcpy(&last, from + size - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + 8, &second, 8);
+        memcpy(to + size - 16, &before_last, 8);
+        memcpy(to + size - 8, &last, 8);
+    } else if (size >= 8) {
+        memcpy(&first, from, 8);
+        memcpy(&last, from + size - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + size - 8, &last, 8);
+    } else {
+        for (size_t i = 0; i < size; i++)
+            to[i] = from[i];
+    }
+}
+
 static inline bool equal_16_bytes(const char *p, const char *q)
 {
     uint64_t a1, a2, b1, b2;

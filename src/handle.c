@@ -72,7 +72,8 @@ static __attribute__((noinline)) hapax_handle make_carefully(hapax_table *table,
     return make(table, value, size, hash_value(table, value, size));
 }
 
-hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
+/* Flatten: hashing as well happens here, without a call. */
+__attribute__((flatten)) hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
 {
     if (unlikely(table == NULL || value == NULL || thread_self == NULL || !table->is_strings))
         return make_carefully(table, value, size, "hapax_make_handle");

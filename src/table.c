@@ -144,8 +144,7 @@ static struct hapax_canonical *new_canonical(struct hapax_table *table, const st
     }
     char *value = canonical_begin(canonical, hash, key->size, is_short);
     if (table->type.copy == NULL) {
-        if (key->size > 0)
-            memcpy(value, key->value, key->size);
+        copy_bytes(value, key->value, key->size);
     } else if (!table->type.copy(value, key->value, key->size)) {
         errno = ENOMEM;
         return NULL;

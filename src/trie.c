@@ -191,24 +191,22 @@ static void give_child(struct trie *trie, struct trie_line *child)
 
 /* ---- Searching ---- */
 
+/* False: an entry that may be the one is tentative. */
 static bool search(struct trie *trie, uint64_t hash, trie_equal *equal, const void *key, void **found)
 {
     *found = NULL;
     for (struct trie_line *line = home_line(trie, hash); line != NULL; line = next_line(line)) {
-        for (unsigned i = 0; i < LINE_WORDS; i++) {
-            atomic_word *place = &line->words[i];
-            uintptr_t word;
-            void *object;
-            do {
-                /* Acquire: the version is loaded after every word. */
+        for (uint32_t match = line_match(line, hash); match != 0; match &= match - 1) {
+            atomic_word *place = &line->words[(unsigned)__builtin_ctz(match) / 4];
+            void *object = NULL;
+            for (uintptr_t word; object == NULL;) {
                 word = load_acquire(place);
-                object = NULL;
                 if (!trie_is_candidate(word & ~TRIE_TENTATIVE, hash))
                     break;
                 if (word & TRIE_TENTATIVE)
                     return false;
                 object = trie_strong(place, word);
-            } while (object == NULL);
+            }
             if (object != NULL && equal(object, key)) {
                 *found = object;
                 return true;

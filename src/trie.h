@@ -135,7 +135,8 @@ void trie_fork_child(void);
 
 /* Four bits for each word of the line, of which the highest is set where the word's tag is the hash's. */
 #if defined __SSE2__ && !defined SYNC_THREAD_SANITIZER
-/* The vector loads are not atomic. What they yield only says where to look: each word is loaded again. */
+/* The vector loads are not atomic, but each of their words is, and on this processor what is loaded later is not older.
+ * What they yield only says where to look: each word is loaded again. */
 static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
 {
     const __m128i *words = (const __m128i *)(const void *)line;
@@ -147,11 +148,12 @@ static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
     return ((uint32_t)_mm_movemask_epi8(first) | (uint32_t)_mm_movemask_epi8(second) << 16) & 0x88888888u;
 }
 #else
+/* Acquire: what is loaded afterwards, a version above all, is not older. */
 static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
 {
     uint32_t match = 0;
     for (unsigned i = 0; i < LINE_WORDS; i++)
-        match |= (uint32_t)((load_relaxed(&line->words[i]) ^ trie_tag(hash)) >> 48 == 0) << (4 * i + 3);
+        match |= (uint32_t)((load_acquire(&line->words[i]) ^ trie_tag(hash)) >> 48 == 0) << (4 * i + 3);
     return match;
 }
 #endif

@@ -15,9 +15,8 @@
 
 #include <errno.h>
 
-/* The one cell of an address inside a living object. Plain memory: nothing in it keeps the object alive. The table of
- * cells knows it while the object lives; later only those who hold it do, and nobody finds it again: a new object at
- * the same address gets a new cell. */
+/* The one cell of an address inside a living object. Plain memory: nothing in it keeps the object alive. Once the object
+ * is dead, nobody finds the cell again: a new object at the same address gets a new one. */
 struct hapax_weak_cell {
     struct trie_object in_trie;
     atomic_word word;       /* the address undisguised; with TENTATIVE while a collection doubts it; 0: dead */
@@ -37,36 +36,56 @@ static struct cell_table *_Atomic cell_table;
 
 /* ---- A collection ---- */
 
-/* A cell lives as long as its object does, whoever holds it. */
+/* A cell lives as long as its object does, whoever holds it. Where the object is dead already: until nobody holds it. */
 static const void *subject(void *object)
 {
     struct hapax_weak_cell *cell = object;
-    collector_mark(cell);
+    if (load_relaxed(&cell->word) == 0)
+        return cell;
+    if (cell->base == NULL || collector_is_marked(cell->base))
+        collector_mark(cell);
     return cell->base;
 }
 
+/* What `settle` gets of a cell that stays in the trie. */
+#define ONLY_THE_WORD ((uintptr_t)3)
+
+/* A cell that somebody holds may be amidst a move inside the trie: it stays there, where nobody finds it, until a
+ * collection finds it unmarked, which proves that its entry stands in one place. */
 static uintptr_t doubt(void *context, void *object)
 {
     struct cell_table *table = context;
     struct hapax_weak_cell *cell = object;
-    store_relaxed(&cell->word, load_relaxed(&cell->word) | TENTATIVE); /* the world is stopped */
+    uintptr_t word = load_relaxed(&cell->word);
+    if (word != 0)
+        store_relaxed(&cell->word, word | TENTATIVE); /* the world is stopped */
+    if (collector_is_marked(cell))
+        return (uintptr_t)cell | ONLY_THE_WORD;
+    collector_mark(cell); /* its memory, until it is settled */
     return (uintptr_t)trie_doubt(&table->trie, &cell->in_trie) | 1;
 }
 
 static bool survived(const void *object)
 {
     struct hapax_weak_cell *cell = (struct hapax_weak_cell *)(uintptr_t)object;
+    uintptr_t word = load_relaxed(&cell->word);
+    if (word == 0)
+        return false;
     /* An object that waits for its finalizer lives on, but not for those who hold it weakly. */
     bool lives = collector_survived(cell->base) && !finalizer_condemned(cell->base);
     /* Nobody else writes a tentative word. Release: pairs with the load of a reader who finds it settled. */
-    store_release(&cell->word, lives ? load_relaxed(&cell->word) & ~TENTATIVE : 0);
+    store_release(&cell->word, lives ? word & ~TENTATIVE : 0);
     return lives;
 }
 
 static void *settle(void *context, uintptr_t entry)
 {
     (void)context;
-    return trie_settle((atomic_word *)(entry & ~(uintptr_t)1), survived);
+    if ((entry & ONLY_THE_WORD) != ONLY_THE_WORD)
+        return trie_settle((atomic_word *)(entry & ~(uintptr_t)1), survived);
+    struct hapax_weak_cell *cell = (struct hapax_weak_cell *)(entry & ~ONLY_THE_WORD);
+    (void)survived(cell);
+    return cell;
 }
 
 static void care(void *context)

@@ -4,7 +4,7 @@
 
 #include <stdint.h>
 
-/* How many weak pointers of living objects there are. */
+/* How many weak pointers there are. */
 uint64_t weak_count(void);
 
 #endif
