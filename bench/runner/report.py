@@ -188,6 +188,46 @@ def markdown(data, plots):
     return "\n".join(parts).rstrip() + "\n"
 
 
+README_BEGIN = "<!-- figures: written by bench/run --readme -->"
+README_END = "<!-- end of figures -->"
+
+
+def _readme(data):
+    """The figures that a reader wants first, and where they come from."""
+    summary = data["summary"]["reference"]
+    threads = _thread_labels(summary)[-1:]
+    head = ["", "build", "hit", "cold hit", *["hit, %s" % _threads_title(name).partition(", ")[2] for name in threads],
+            "bytes a value", "reclaim, ns", "collection, ms"]
+
+    def ratio(peer, label):
+        found = summary.get(peer, {}).get(label, {}).get("ratio")
+        if peer == "limit" or found is None:
+            return _number(summary, peer, label, "ns_per_op", "%.0f ns")
+        return "%.2f" % found["median"]
+
+    rows = [[data["what"][peer], *[ratio(peer, label) for label in ("W1", "W2", "W3", *threads)],
+             _number(summary, peer, "W5", "resident_bytes_per_value"), _number(summary, peer, "W6", "ns_per_value"),
+             _number(summary, peer, "W7", "extra_ms", "+%.0f")] for peer in _names(data, summary)]
+    machine = data["machine"]
+    corpus = data["corpus"]
+    about = ["%s, %s processors; %s; %s."
+             % (machine["cpu"], machine["processors"], machine["system"], data["versions"].get("bdwgc", "bdwgc")),
+             "{:,} tokens, {:,} distinct, {:.1f} bytes each: medians of {}, in multiples of the limit in the same turn."
+             .format(corpus["tokens"], corpus["distinct"], corpus["raw_bytes_per_value"], _rounds(summary)),
+             "Bytes are resident, beyond the text; a collection is what the live values add to a full one.", ""]
+    return "\n".join(about + _table(head, rows) + ["![Lookups in multiples of the limit](bench/results/lookups.svg)"])
+
+
+def into_readme(data, path):
+    """Replaces what stands between the two marks; a README without them is an error."""
+    text = path.read_text()
+    before, begin, rest = text.partition(README_BEGIN)
+    _, end, after = rest.partition(README_END)
+    if not begin or not end:
+        raise ValueError("%s has no place for figures: '%s' to '%s'" % (path, README_BEGIN, README_END))
+    path.write_text("%s%s\n%s\n%s%s" % (before, begin, _readme(data), end, after))
+
+
 def summary_line(data):
     """One line that says how it went."""
     summary = data["summary"]["reference"]
