@@ -5,6 +5,7 @@
 #include "collector.h"
 #include "debug.h"
 #include "executor.h"
+#include "finalizer.h"
 #include "flight.h"
 #include "hash.h"
 #include "memory.h"
@@ -74,7 +75,8 @@ static bool settle_word(const void *object)
     uintptr_t word = load_relaxed(&entry->word);
     if (word == 0)
         return false;
-    bool lives = collector_survived(entry->base);
+    /* A value that waits for its finalizer lives on, but not for those who hold it weakly. */
+    bool lives = collector_survived(entry->base) && !finalizer_condemned(entry->base);
     /* Nobody else writes a tentative word. Release: pairs with the load of a reader who finds it settled. */
     store_release(&entry->word, lives ? word & ~TENTATIVE : 0);
     return lives;

@@ -17,6 +17,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <time.h>
+#include <unistd.h>
 
 /* What the thread knows. Plain memory: it keeps nothing alive. The state is read only under the lock and while the
  * worker is not stopped, since so long the owner's cleanup has not run, and holds it. */
@@ -92,8 +93,8 @@ static __attribute__((noinline)) void tick_once(struct control *control)
     pthread_mutex_unlock(&control->lock);
     control->tick(state);
     keep_reachable(state);
-    if (!is_of_this_process(control)) /* the tick has forked, and this is the child */
-        pthread_exit(NULL);
+    if (!is_of_this_process(control))
+        _exit(0);   /* the tick has forked and this is the child, whose only thread of the program's ends here */
     pthread_mutex_lock(&control->lock);
     control->ticking = false;
     pthread_cond_broadcast(&control->changed);

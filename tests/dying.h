@@ -23,7 +23,6 @@ static NOINLINE void bury(void)
 {
     volatile char frame[32768];
     memset((void *)(uintptr_t)frame, 0, sizeof frame);
-    GC_clear_stack(NULL);
 }
 
 static inline void collect(void)

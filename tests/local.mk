@@ -13,7 +13,11 @@
 
 public_tests = \
 	tests/test_cache \
-	tests/test_cache_stress
+	tests/test_cache_stress \
+	tests/test_map_bytes \
+	tests/test_mapped_file \
+	tests/test_typed \
+	tests/test_worker
 
 internal_tests =
 
@@ -27,6 +31,7 @@ script_tests = \
 	tests/man-lint.sh \
 	tests/readme-example.sh \
 	tests/test_stat.sh \
+	tests/typed.sh \
 	tests/version.sh
 
 # A suite may define what a source of the library defines (a collector of its own, say): the linker then leaves that source out.
@@ -35,7 +40,7 @@ internal_libs = src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 plain_libs = src/libhapax-core.la $(BDWGC_LIBS)
 LDADD = src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 
-EXTRA_DIST += $(script_tests) tests/exported-symbols.txt tests/functions
+EXTRA_DIST += $(script_tests) tests/dying.h tests/files.h tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 

@@ -476,7 +476,7 @@ static struct race {
     pthread_barrier_t start, end;
     _Atomic pid_t racing[RACERS];
     atomic_uint calls, at_once;
-    bool fail;
+    bool fail, over;
     void *values[RACERS];
     int errors[RACERS];
 } race;
@@ -506,7 +506,7 @@ static void *create_while_others_wait(const void *key, size_t size, void *contex
     (void)context;
     atomic_fetch_add(&race.calls, 1u);
     cr_assert_eq(atomic_fetch_add(&race.at_once, 1u), 0u);
-    while (!others_wait())
+    while (!race.over && !others_wait())
         usleep(1000);
     void *value = NULL;
     if (race.fail)
@@ -567,6 +567,7 @@ Test(cache, racing_callers_share_a_failure, .timeout = 60)
         cr_assert_eq(race.errors[i], ESTALE);
     }
     race.fail = false;
+    race.over = true;
     unsigned key = 1;
     cr_assert_not_null(hapax_cache_get(race.cache, &key, sizeof key, NULL));
     cr_assert_eq(race.calls, 2u);
@@ -624,6 +625,30 @@ static void GC_CALLBACK bring_back(void *object, void *data)
 {
     (void)data;
     brought_back[atomic_fetch_add(&brought, 1u)] = object;
+}
+
+static void bring_back_for_good(void *object, void *unused)
+{
+    bring_back(object, unused);
+}
+
+static NOINLINE void get_with_finalizers(hapax_cache *cache)
+{
+    for (unsigned i = 0; i < MANY; i++)
+        cr_assert_eq(hapax_set_finalizer(get_number(cache, i), bring_back_for_good, NULL), 0);
+}
+
+Test(cache, a_value_that_waits_for_its_finalizer_is_no_value_any_more)
+{
+    hapax_cache *cache = new_cache();
+    get_with_finalizers(cache);
+    collect_all();
+    cr_assert_geq(brought, MOST(MANY));
+    for (unsigned i = 0; i < brought; i++) {
+        struct value *value = brought_back[i];
+        cr_assert_neq(get_number(cache, value->number), value);
+    }
+    cr_assert_geq(created, MANY + MOST(MANY));
 }
 
 static NOINLINE void get_with_foreign_finalizers(hapax_cache *cache)

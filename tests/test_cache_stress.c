@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-enum { THREADS = 16, KEYS = 5000, CALLS = 100000 };
+enum { THREADS = 16, KEYS = 5000, CALLS = 100000, CALLS_A_COLLECTION = 500 };
 
 struct value {
     unsigned key;
@@ -57,6 +57,9 @@ static NOINLINE void work(unsigned seed)
         if (older != NULL)
             cr_assert_eq(get(older->key), older, "another value while one is held");
         held[i % 8] = value;
+        /* The thread that does nothing but collect may be starved. */
+        if (i % (CALLS_A_COLLECTION / 2) == 0)
+            hapax_collect();
     }
     memset(held, 0, sizeof held);
     hapax_keep_alive(held);

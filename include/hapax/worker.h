@@ -6,7 +6,8 @@
  * owner is unreachable, its thread ends by itself.
  *
  * A worker does not go on in the child of a fork: its thread is not there, and what it would do
- * (flush a buffer, send what is due) the parent does already. A child starts its own.
+ * (flush a buffer, send what is due) the parent does already. A child starts its own. Where a tick
+ * itself forks and then returns in the child, the child ends as with _exit(0).
  *
  * Source of the semantics: runtime.AddCleanup of Go on the owner, stopping a goroutine with a
  * time.Ticker.

@@ -1,0 +1,443 @@
+/* Mapped files with a wrapper: hapax/mapped_file.h. */
+#include "config.h"
+
+#include "dying.h"
+#include "files.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+
+enum { FILES = 500 };
+
+TestSuite(mapped_file, .init = make_folder, .fini = remove_folder);
+
+static void write_files(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        write_file(path_number(i).text, i, i + 1);
+}
+
+static bool is_file(const hapax_mapped_file *file, unsigned number, size_t size)
+{
+    hapax_span bytes = hapax_mapped_file_bytes(file);
+    return file != NULL && bytes.size == size && has_bytes(bytes.data, size, number);
+}
+
+/* ---- Contents ---- */
+
+Test(mapped_file, shows_the_bytes_of_the_file)
+{
+    static const size_t sizes[] = {1, 2, 4095, 4096, 4097, 1000000};
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        write_file(path_number(i).text, i, sizes[i]);
+        hapax_mapped_file *file = hapax_mapped_file_open(path_number(i).text);
+        cr_assert(is_file(file, i, sizes[i]));
+        file = hapax_mapped_file_open_shared(path_number(i).text);
+        cr_assert(is_file(file, i, sizes[i]));
+        hapax_keep_alive(file);
+    }
+}
+
+Test(mapped_file, an_empty_file_is_a_mapping_of_size_0)
+{
+    write_file(path_of("empty").text, 0, 0);
+    hapax_mapped_file *file = hapax_mapped_file_open(path_of("empty").text);
+    cr_assert_not_null(file);
+    hapax_span bytes = hapax_mapped_file_bytes(file);
+    cr_assert_eq(bytes.size, 0u);
+    cr_assert_not_null(bytes.data);
+    hapax_mapped_file *shared = hapax_mapped_file_open_shared(path_of("empty").text);
+    cr_assert_eq(hapax_mapped_file_bytes(shared).size, 0u);
+    cr_assert_eq(hapax_mapped_file_open_shared(path_of("empty").text), shared);
+    hapax_keep_alive(file);
+    hapax_keep_alive(shared);
+}
+
+/* As long as its mapping is shared, no other file gets the inode of an empty one. */
+Test(mapped_file, an_empty_file_is_not_taken_for_one_that_follows_it)
+{
+    for (unsigned i = 0; i < 50; i++) {
+        write_file(path_of("empty").text, 0, 0);
+        hapax_mapped_file *empty = hapax_mapped_file_open_shared(path_of("empty").text);
+        cr_assert_eq(hapax_mapped_file_bytes(empty).size, 0u);
+        unlink(path_of("empty").text);
+        write_file(path_of("full").text, 7, 10);
+        hapax_mapped_file *full = hapax_mapped_file_open_shared(path_of("full").text);
+        cr_assert(is_file(full, 7, 10));
+        unlink(path_of("full").text);
+        hapax_keep_alive(empty);
+        hapax_keep_alive(full);
+    }
+}
+
+Test(mapped_file, sizes_have_64_bits)
+{
+    off_t size = ((off_t)5 << 30) + 3;
+    int sparse = open(path_of("large").text, O_CREAT | O_RDWR, 0600);
+    if (ftruncate(sparse, size) != 0) {
+        cr_log_warn("no sparse files here");
+        close(sparse);
+        return;
+    }
+    cr_assert_eq(pwrite(sparse, "end", 3, size - 3), 3);
+    close(sparse);
+    hapax_mapped_file *file = hapax_mapped_file_open(path_of("large").text);
+    cr_assert_not_null(file);
+    hapax_span bytes = hapax_mapped_file_bytes(file);
+    cr_assert_eq(bytes.size, (size_t)size);
+    cr_assert_arr_eq((const char *)bytes.data + bytes.size - 3, "end", 3);
+    hapax_keep_alive(file);
+}
+
+Test(mapped_file, no_file)
+{
+    hapax_span bytes = hapax_mapped_file_bytes(NULL);
+    cr_assert_null(bytes.data);
+    cr_assert_eq(bytes.size, 0u);
+}
+
+Test(mapped_file, is_read_only, .signal = SIGSEGV)
+{
+    write_file(path_of("file").text, 0, 10);
+    hapax_mapped_file *file = hapax_mapped_file_open(path_of("file").text);
+    remove_folder();
+    *(volatile char *)(uintptr_t)hapax_mapped_file_bytes(file).data = 1;
+}
+
+/* ---- Death ---- */
+
+static NOINLINE void open_and_drop(unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        cr_assert(is_file(hapax_mapped_file_open(path_number(i).text), i, i + 1));
+}
+
+Test(mapped_file, is_unmapped_when_nobody_holds_it)
+{
+    write_files(FILES);
+    open_and_drop(FILES);
+    cr_assert_eq(count_mapped(), FILES);
+    collect();
+    cr_assert_leq(count_mapped(), FILES - MOST(FILES));
+}
+
+Test(mapped_file, is_unmapped_without_cleanup_threads)
+{
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    write_files(FILES);
+    open_and_drop(FILES);
+    collect();
+    cr_assert_leq(count_mapped(), FILES - MOST(FILES));
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    cr_assert_eq(stats.cleanups_queued, 0u);
+}
+
+Test(mapped_file, stays_mapped_while_it_is_held)
+{
+    write_files(FILES);
+    hapax_mapped_file **held = hapax_alloc(FILES * sizeof *held);
+    for (unsigned i = 0; i < FILES; i++)
+        held[i] = i % 2 ? hapax_mapped_file_open(path_number(i).text) : hapax_mapped_file_open_shared(path_number(i).text);
+    collect_all();
+    cr_assert_eq(count_mapped(), FILES);
+    for (unsigned i = 0; i < FILES; i++)
+        cr_assert(is_file(held[i], i, i + 1));
+    hapax_keep_alive(held);
+}
+
+static NOINLINE void open_with_weak(hapax_weak *weak, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        weak[i] = hapax_weak_make(hapax_mapped_file_open(path_number(i).text));
+}
+
+Test(mapped_file, takes_weak_pointers)
+{
+    write_files(FILES);
+    hapax_weak *weak = hapax_alloc(FILES * sizeof *weak);
+    open_with_weak(weak, FILES);
+    collect();
+    unsigned dead = 0;
+    for (unsigned i = 0; i < FILES; i++)
+        dead += hapax_weak_value(weak[i]) == NULL;
+    cr_assert_geq(dead, MOST(FILES));
+    cr_assert_leq(count_mapped(), FILES - dead);
+}
+
+static hapax_mapped_file *brought_back[FILES];
+static atomic_uint brought;
+
+static void GC_CALLBACK bring_back(void *object, void *data)
+{
+    (void)data;
+    brought_back[atomic_fetch_add(&brought, 1u)] = object;
+}
+
+static NOINLINE void open_with_foreign_finalizers(void)
+{
+    for (unsigned i = 0; i < FILES; i++)
+        GC_register_finalizer_no_order(hapax_mapped_file_open_shared(path_number(i).text), bring_back, NULL, NULL, NULL);
+}
+
+Test(mapped_file, stays_mapped_where_a_foreign_finalizer_brings_it_back)
+{
+    write_files(FILES);
+    open_with_foreign_finalizers();
+    collect();
+    GC_invoke_finalizers();
+    cr_assert_geq(brought, MOST(FILES));
+    cr_assert_eq(count_mapped(), FILES);
+    for (unsigned i = 0; i < brought; i++) {
+        unsigned number = (unsigned)hapax_mapped_file_bytes(brought_back[i]).size - 1;
+        cr_assert(is_file(brought_back[i], number, number + 1));
+        cr_assert_eq(hapax_mapped_file_open_shared(path_number(number).text), brought_back[i]);
+    }
+    memset(brought_back, 0, sizeof brought_back);
+    collect();
+    cr_assert_leq(count_mapped(), FILES - MOST(FILES));
+}
+
+static NOINLINE void open_often(unsigned count, hapax_mapped_file *(*function)(const char *))
+{
+    struct path path = path_number(0);
+    for (unsigned i = 0; i < count; i++)
+        cr_assert_not_null(function(path.text));
+}
+
+/* More than the system allows at once. */
+Test(mapped_file, dead_ones_make_room_for_others, .timeout = 60)
+{
+    write_files(1);
+    open_often(100000, hapax_mapped_file_open);
+}
+
+/* ---- Sharing ---- */
+
+Test(mapped_file, goes_by_device_and_inode)
+{
+    write_files(2);
+    cr_assert_eq(symlink(path_number(0).text, path_of("symbolic").text), 0);
+    cr_assert_eq(link(path_number(0).text, path_of("hard").text), 0);
+    struct path detour = path_of("./0");
+    hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(0).text);
+    cr_assert(is_file(file, 0, 1));
+    cr_assert_eq(hapax_mapped_file_open_shared(path_of("symbolic").text), file);
+    cr_assert_eq(hapax_mapped_file_open_shared(path_of("hard").text), file);
+    cr_assert_eq(hapax_mapped_file_open_shared(detour.text), file);
+    cr_assert_neq(hapax_mapped_file_open_shared(path_number(1).text), file);
+    cr_assert_neq(hapax_mapped_file_open(path_number(0).text), file);
+    /* Another file under the same name. */
+    unlink(path_number(0).text);
+    write_file(path_number(0).text, 9, 9);
+    hapax_mapped_file *other = hapax_mapped_file_open_shared(path_number(0).text);
+    cr_assert_neq(other, file);
+    cr_assert(is_file(other, 9, 9));
+    cr_assert(is_file(file, 0, 1));
+    hapax_keep_alive(file);
+}
+
+Test(mapped_file, a_shared_file_is_mapped_once)
+{
+    write_files(FILES);
+    hapax_mapped_file **held = hapax_alloc(FILES * sizeof *held);
+    for (unsigned round = 0; round < 4; round++)
+        for (unsigned i = 0; i < FILES; i++) {
+            hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(i).text);
+            cr_assert(round == 0 || file == held[i]);
+            held[i] = file;
+        }
+    cr_assert_eq(count_mapped(), FILES);
+    memset(held, 0, FILES * sizeof *held);
+    collect();
+    cr_assert_leq(count_mapped(), FILES - MOST(FILES));
+    hapax_keep_alive(held);
+}
+
+static NOINLINE void open_shared_and_drop(unsigned count, size_t size)
+{
+    for (unsigned i = 0; i < count; i++)
+        cr_assert_eq(hapax_mapped_file_bytes(hapax_mapped_file_open_shared(path_number(i).text)).size, size);
+}
+
+Test(mapped_file, a_grown_file_is_mapped_anew_when_nobody_holds_it)
+{
+    for (unsigned i = 0; i < FILES; i++)
+        write_file(path_number(i).text, i, 10);
+    open_shared_and_drop(FILES, 10);
+    for (unsigned i = 0; i < FILES; i++)
+        write_file(path_number(i).text, i, 20);
+    collect();
+    unsigned anew = 0;
+    for (unsigned i = 0; i < FILES; i++)
+        anew += hapax_mapped_file_bytes(hapax_mapped_file_open_shared(path_number(i).text)).size == 20;
+    cr_assert_geq(anew, MOST(FILES));
+}
+
+/* Whoever opens a file holds this for reading, whoever counts for writing. */
+static pthread_rwlock_t opening = PTHREAD_RWLOCK_INITIALIZER;
+static atomic_uint openers;
+enum { SHARED_FILES = 100 };
+
+static void *open_at_random(void *data)
+{
+    unsigned seed = *(unsigned *)data;
+    for (unsigned i = 0; i < 20000; i++) {
+        seed = seed * 1103515245u + 12345u;
+        unsigned number = (seed >> 8) % SHARED_FILES;
+        pthread_rwlock_rdlock(&opening);
+        hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(number).text);
+        cr_assert(is_file(file, number, number + 1));
+        hapax_keep_alive(file);
+        pthread_rwlock_unlock(&opening);
+        if (i % 500 == 0)
+            hapax_collect();
+    }
+    atomic_fetch_sub(&openers, 1u);
+    return NULL;
+}
+
+/* A file is unmapped before it can be mapped again. */
+Test(mapped_file, at_no_time_is_a_shared_file_mapped_twice, .timeout = 60)
+{
+    write_files(SHARED_FILES);
+    pthread_t threads[4];
+    unsigned seeds[4];
+    openers = 4;
+    for (unsigned i = 0; i < 4; i++) {
+        seeds[i] = i;
+        cr_assert_eq(pthread_create(&threads[i], NULL, open_at_random, &seeds[i]), 0);
+    }
+    while (openers > 0) {
+        pthread_rwlock_wrlock(&opening);
+        unsigned count = count_mapped();
+        pthread_rwlock_unlock(&opening);
+        cr_assert_leq(count, SHARED_FILES);
+        hapax_collect();
+    }
+    for (unsigned i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    collect();
+    cr_assert_leq(count_mapped(), SHARED_FILES - MOST(SHARED_FILES));
+}
+
+/* ---- Errors ---- */
+
+static hapax_mapped_file *(*const both[])(const char *) = {hapax_mapped_file_open, hapax_mapped_file_open_shared};
+
+static void refuses(const char *path, int error)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        errno = 0;
+        cr_assert_null(both[i](path));
+        cr_assert_eq(errno, error, "%s: %s, not %s", path, strerror(errno), strerror(error));
+    }
+}
+
+Test(mapped_file, errors, .timeout = 30)
+{
+    cr_assert_eq(hapax_init(), 0);
+    /* Made before descriptors are counted: what the library opens once. */
+    write_files(1);
+    (void)hapax_mapped_file_open_shared(path_number(0).text);
+    int listener = socket(AF_UNIX, SOCK_STREAM, 0);
+    struct sockaddr_un address = {.sun_family = AF_UNIX};
+    snprintf(address.sun_path, sizeof address.sun_path, "%s/socket", folder);
+    cr_assert_eq(bind(listener, (struct sockaddr *)&address, sizeof address), 0);
+    cr_assert_eq(mkfifo(path_of("pipe").text, 0600), 0);
+
+    unsigned before = count_descriptors();
+    refuses(NULL, EINVAL);
+    refuses("", ENOENT);
+    refuses(path_of("missing").text, ENOENT);
+    refuses(path_of("0/below").text, ENOTDIR);
+    refuses(folder, EISDIR);
+    refuses(path_of("pipe").text, ENODEV);
+    refuses("/dev/null", ENODEV);
+    refuses(path_of("socket").text, ENXIO);
+    if (geteuid() != 0) {
+        cr_assert_eq(chmod(path_number(0).text, 0), 0);
+        refuses(path_number(0).text, EACCES);
+    }
+    cr_assert_eq(count_descriptors(), before);
+    close(listener);
+}
+
+Test(mapped_file, no_descriptor_stays_open)
+{
+    write_files(FILES);
+    (void)hapax_mapped_file_open_shared(path_number(0).text);
+    unsigned before = count_descriptors();
+    hapax_mapped_file **held = hapax_alloc(FILES * sizeof *held);
+    for (unsigned i = 0; i < FILES; i++)
+        held[i] = both[i % 2](path_number(i).text);
+    cr_assert_eq(count_descriptors(), before);
+    hapax_keep_alive(held);
+}
+
+/* ---- Files that shrink ---- */
+
+static NOINLINE void open_large_and_shrink(hapax_mapped_file **held)
+{
+    for (unsigned i = 0; i < 100; i++) {
+        write_file(path_number(i).text, i, 20000);
+        held[i] = both[i % 2](path_number(i).text);
+        cr_assert_not_null(held[i]);
+        cr_assert_eq(truncate(path_number(i).text, 10), 0);
+    }
+}
+
+Test(mapped_file, the_library_does_not_read_what_is_not_there)
+{
+    hapax_mapped_file **held = hapax_alloc(100 * sizeof *held);
+    open_large_and_shrink(held);
+    collect_all();
+    for (unsigned i = 0; i < 100; i++) {
+        cr_assert_eq(hapax_mapped_file_bytes(held[i]).size, 20000u);
+        cr_assert(has_bytes(hapax_mapped_file_bytes(held[i]).data, 10, i));
+    }
+    memset(held, 0, 100 * sizeof *held);
+    collect_all();
+    cr_assert_leq(count_mapped(), 100 - MOST(100));
+    hapax_keep_alive(held);
+}
+
+Test(mapped_file, reading_beyond_the_end_of_a_file_that_shrank, .signal = SIGBUS)
+{
+    write_file(path_of("file").text, 0, 20000);
+    hapax_mapped_file *file = hapax_mapped_file_open(path_of("file").text);
+    cr_assert_eq(truncate(path_of("file").text, 10), 0);
+    remove_folder();
+    hapax_span bytes = hapax_mapped_file_bytes(file);
+    if (((const volatile char *)bytes.data)[19999] == 0)
+        cr_log_error("there is something to read");
+    hapax_keep_alive(file);
+}
+
+/* ---- A fork ---- */
+
+Test(mapped_file, both_processes_have_the_mappings)
+{
+    write_files(FILES);
+    hapax_mapped_file **held = hapax_alloc(FILES * sizeof *held);
+    for (unsigned i = 0; i < FILES; i++)
+        held[i] = both[i % 2](path_number(i).text);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(30);
+        memset(held, 0, FILES * sizeof *held);
+        collect();
+        _exit(count_mapped() > FILES - MOST(FILES));
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    collect();
+    for (unsigned i = 0; i < FILES; i++)
+        cr_assert(is_file(held[i], i, i + 1));
+}

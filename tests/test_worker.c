@@ -1,0 +1,499 @@
+/* Workers: hapax/worker.h. Nothing here asserts how soon something happens, only that it does, or what must not. */
+#include "config.h"
+
+#include "dying.h"
+
+#include <criterion/criterion.h>
+#include <dirent.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { WORKERS = 30, PATIENCE_MS = 30000 };
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+static unsigned worker_threads(void)
+{
+    unsigned count = 0;
+    DIR *tasks = opendir("/proc/self/task");
+    for (struct dirent *entry; (entry = readdir(tasks)) != NULL;) {
+        char path[300], name[32] = "";
+        snprintf(path, sizeof path, "/proc/self/task/%s/comm", entry->d_name);
+        FILE *file = fopen(path, "r");
+        if (file == NULL)
+            continue;
+        if (fgets(name, sizeof name, file) != NULL)
+            count += strcmp(name, "hapax-worker\n") == 0;
+        fclose(file);
+    }
+    closedir(tasks);
+    return count;
+}
+
+/* Collects until at most so many worker threads are left. */
+static bool threads_end(unsigned left)
+{
+    for (unsigned i = 0; i < PATIENCE_MS / 10; i++) {
+        collect();
+        if (worker_threads() <= left)
+            return true;
+        usleep(10000);
+    }
+    return false;
+}
+
+static bool comes(atomic_uint *counter, unsigned wanted)
+{
+    for (unsigned i = 0; i < PATIENCE_MS && *counter < wanted; i++)
+        usleep(1000);
+    return *counter >= wanted;
+}
+
+static atomic_uint ticks;
+
+static void tick(void *state)
+{
+    (void)state;
+    atomic_fetch_add(&ticks, 1u);
+}
+
+/* A state that a tick counts in. */
+struct state {
+    atomic_uint ticks;
+    void *reached;
+};
+
+static void tick_state(void *data)
+{
+    atomic_fetch_add(&((struct state *)data)->ticks, 1u);
+}
+
+/* ---- Ticks ---- */
+
+static _Atomic uint64_t first_tick;
+
+static void note_first_tick(void *state)
+{
+    uint64_t none = 0;
+    atomic_compare_exchange_strong(&first_tick, &none, now_ns());
+    tick(state);
+}
+
+Test(worker, the_first_tick_comes_after_the_interval)
+{
+    void *owner = hapax_alloc(16);
+    uint64_t start = now_ns();
+    cr_assert_not_null(hapax_worker_start(owner, note_first_tick, NULL, 50));
+    cr_assert(comes(&ticks, 1));
+    cr_assert_geq(first_tick - start, 50000000u);
+    hapax_keep_alive(owner);
+}
+
+static NOINLINE void start_and_forget(void **owners, struct state **states, atomic_uint *workers_died)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        states[i] = hapax_alloc(sizeof **states);
+        hapax_worker *worker = hapax_worker_start(owners[i], tick_state, states[i], 1);
+        cr_assert_not_null(worker);
+        cr_assert_eq(hapax_add_cleanup(worker, count_one, workers_died, NULL), 0);
+    }
+}
+
+Test(worker, ticks_go_on_while_the_owner_lives)
+{
+    static atomic_uint workers_died;
+    void **owners = hapax_alloc(WORKERS * sizeof *owners);
+    struct state **states = hapax_alloc(WORKERS * sizeof *states);
+    for (unsigned i = 0; i < WORKERS; i++)
+        owners[i] = hapax_alloc(16);
+    start_and_forget(owners, states, &workers_died);
+    collect_all();
+    cr_assert_geq(workers_died, MOST(WORKERS));
+    for (unsigned i = 0; i < WORKERS; i++)
+        cr_assert(comes(&states[i]->ticks, states[i]->ticks + 3));
+    cr_assert_eq(worker_threads(), WORKERS);
+    hapax_keep_alive(owners);
+    hapax_keep_alive(states);
+}
+
+static void busy_tick(void *state)
+{
+    static atomic_uint at_once;
+    cr_assert_eq(atomic_fetch_add(&at_once, 1u), 0u);
+    char text[32];
+    snprintf(text, sizeof text, "tick %u", ticks);
+    cr_assert_not_null(hapax_intern(text));
+    hapax_collect();
+    usleep(2000);
+    cr_assert_eq(atomic_fetch_sub(&at_once, 1u), 1u);
+    tick(state);
+}
+
+Test(worker, ticks_may_use_the_library_and_take_longer_than_the_interval)
+{
+    void *owner = hapax_alloc(16);
+    cr_assert_not_null(hapax_worker_start(owner, busy_tick, NULL, 1));
+    cr_assert(comes(&ticks, 20));
+    hapax_keep_alive(owner);
+}
+
+/* ---- The owner's death ---- */
+
+static NOINLINE void start_and_drop_owners(atomic_uint *owners_died, atomic_uint *states_died)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        char *owner = hapax_alloc(16);
+        struct state *state = hapax_alloc(sizeof *state);
+        cr_assert_eq(hapax_add_cleanup(owner, count_one, owners_died, NULL), 0);
+        cr_assert_eq(hapax_add_cleanup(state, count_one, states_died, NULL), 0);
+        /* A pointer inside the owner will do. */
+        cr_assert_not_null(hapax_worker_start(owner + i % 16, tick_state, state, 1));
+    }
+}
+
+Test(worker, ends_with_its_owner_and_lets_the_state_go)
+{
+    static atomic_uint owners_died, states_died;
+    start_and_drop_owners(&owners_died, &states_died);
+    cr_assert(threads_end(WORKERS - MOST(WORKERS)));
+    cr_assert_geq(owners_died, MOST(WORKERS));
+    for (unsigned i = 0; i < 100 && states_died < MOST(WORKERS); i++)
+        collect_all();
+    cr_assert_geq(states_died, MOST(WORKERS));
+}
+
+Test(worker, keeps_the_state)
+{
+    static atomic_uint owners_died, states_died;
+    void **owners = hapax_alloc(WORKERS * sizeof *owners);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        owners[i] = hapax_alloc(16);
+        struct state *state = hapax_alloc(sizeof *state);
+        cr_assert_eq(hapax_add_cleanup(owners[i], count_one, &owners_died, NULL), 0);
+        cr_assert_eq(hapax_add_cleanup(state, count_one, &states_died, NULL), 0);
+        /* So long that no tick holds it. */
+        cr_assert_not_null(hapax_worker_start(owners[i], tick_state, state, 3600000));
+    }
+    collect_all();
+    cr_assert_eq(states_died, 0u);
+    memset(owners, 0, WORKERS * sizeof *owners);
+    cr_assert(threads_end(WORKERS - MOST(WORKERS)));
+    for (unsigned i = 0; i < 100 && states_died < MOST(WORKERS); i++)
+        collect_all();
+    cr_assert_geq(states_died, MOST(WORKERS));
+    hapax_keep_alive(owners);
+}
+
+static NOINLINE void start_with_circles(atomic_uint *owners_died)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        void *owner = hapax_alloc(16);
+        struct state *state = hapax_alloc(sizeof *state);
+        state->reached = owner;
+        cr_assert_eq(hapax_add_cleanup(owner, count_one, owners_died, NULL), 0);
+        cr_assert_not_null(hapax_worker_start(owner, tick_state, i % 2 ? state : owner, 1));
+    }
+}
+
+Test(worker, a_state_that_reaches_the_owner_keeps_it)
+{
+    static atomic_uint owners_died;
+    start_with_circles(&owners_died);
+    collect_all();
+    cr_assert_eq(owners_died, 0u);
+    cr_assert_eq(worker_threads(), WORKERS);
+}
+
+Test(worker, with_no_cleanup_threads_it_ends_when_somebody_drains)
+{
+    static atomic_uint owners_died, states_died;
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    start_and_drop_owners(&owners_died, &states_died);
+    collect();
+    collect();
+    cr_assert_eq(worker_threads(), WORKERS);
+    cr_assert_geq(hapax_run_cleanups(), MOST(WORKERS));
+    cr_assert(threads_end(WORKERS - MOST(WORKERS)));
+}
+
+/* ---- Stopping ---- */
+
+static atomic_uint inside;
+
+static void slow_tick(void *state)
+{
+    atomic_fetch_add(&inside, 1u);
+    tick(state);
+    usleep(5000);
+    atomic_fetch_sub(&inside, 1u);
+}
+
+Test(worker, stop_waits_for_the_tick_that_runs)
+{
+    void *owner = hapax_alloc(16);
+    for (unsigned i = 0; i < 30; i++) {
+        hapax_worker *worker = hapax_worker_start(owner, slow_tick, NULL, 1);
+        unsigned before = ticks;
+        while (inside == 0)
+            sched_yield();
+        errno = 77;
+        hapax_worker_stop(worker);
+        cr_assert_eq(errno, 77);
+        cr_assert_eq(inside, 0u);
+        cr_assert_gt(ticks, before);
+        unsigned after = ticks;
+        hapax_worker_stop(worker);
+        usleep(3000);
+        cr_assert_eq(ticks, after);
+    }
+    cr_assert(threads_end(0));
+    hapax_worker_stop(NULL);
+    hapax_keep_alive(owner);
+}
+
+Test(worker, stop_before_the_first_tick)
+{
+    void *owner = hapax_alloc(16);
+    hapax_worker *worker = hapax_worker_start(owner, tick, NULL, 3600000);
+    hapax_worker_stop(worker);
+    cr_assert(threads_end(0));
+    cr_assert_eq(ticks, 0u);
+    hapax_keep_alive(owner);
+}
+
+static hapax_worker *stopping_itself;
+
+static void stop_in_tick(void *state)
+{
+    if (atomic_fetch_add(&ticks, 1u) == 2) {
+        hapax_worker_stop(stopping_itself);
+        hapax_worker_stop(stopping_itself);
+    }
+    tick_state(state);
+}
+
+Test(worker, stop_from_its_own_tick)
+{
+    void *owner = hapax_alloc(16);
+    struct state *state = hapax_alloc(sizeof *state);
+    stopping_itself = hapax_worker_start(owner, stop_in_tick, state, 10);
+    cr_assert(comes(&state->ticks, 3));
+    cr_assert(threads_end(0));
+    cr_assert_eq(state->ticks, 3u);
+    hapax_worker_stop(stopping_itself);
+    hapax_keep_alive(owner);
+}
+
+static void *stop_too(void *worker)
+{
+    hapax_worker_stop(worker);
+    cr_assert_eq(inside, 0u);
+    return NULL;
+}
+
+Test(worker, stop_from_several_threads_at_once)
+{
+    void *owner = hapax_alloc(16);
+    for (unsigned i = 0; i < 10; i++) {
+        hapax_worker *worker = hapax_worker_start(owner, slow_tick, NULL, 1);
+        cr_assert(comes(&ticks, ticks + 1));
+        pthread_t threads[4];
+        for (unsigned t = 0; t < 4; t++)
+            cr_assert_eq(pthread_create(&threads[t], NULL, stop_too, worker), 0);
+        stop_too(worker);
+        for (unsigned t = 0; t < 4; t++)
+            pthread_join(threads[t], NULL);
+    }
+    hapax_keep_alive(owner);
+}
+
+static NOINLINE void start_with_owner_dropped(hapax_worker **workers)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        void *owner = hapax_alloc(16);
+        workers[i] = hapax_worker_start(owner, tick, NULL, 1);
+        cr_assert_not_null(workers[i]);
+    }
+}
+
+Test(worker, stop_after_the_owner_has_died)
+{
+    hapax_worker **workers = hapax_alloc(WORKERS * sizeof *workers);
+    start_with_owner_dropped(workers);
+    cr_assert(threads_end(WORKERS - MOST(WORKERS)));
+    for (unsigned i = 0; i < WORKERS; i++)
+        hapax_worker_stop(workers[i]);
+    cr_assert(threads_end(0));
+}
+
+static NOINLINE void start_and_stop(void *owner, atomic_uint *states_died)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        struct state *state = hapax_alloc(sizeof *state);
+        cr_assert_eq(hapax_add_cleanup(state, count_one, states_died, NULL), 0);
+        hapax_worker_stop(hapax_worker_start(owner, tick_state, state, 1));
+    }
+}
+
+Test(worker, stop_lets_the_state_go)
+{
+    static atomic_uint states_died;
+    void *owner = hapax_alloc(16);
+    start_and_stop(owner, &states_died);
+    cr_assert(threads_end(0));
+    collect_all();
+    cr_assert_geq(states_died, MOST(WORKERS));
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    cr_assert_leq(stats.cleanups_pending, WORKERS - MOST(WORKERS));
+    hapax_keep_alive(owner);
+}
+
+/* ---- Static owners ---- */
+
+static int static_owner;
+
+static NOINLINE void start_for_static(hapax_worker **workers, atomic_uint *states_died)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        struct state *state = hapax_alloc(sizeof *state);
+        cr_assert_eq(hapax_add_cleanup(state, count_one, states_died, NULL), 0);
+        workers[i] = hapax_worker_start(&static_owner, tick_state, state, i % 2 ? 1 : 3600000);
+        cr_assert_not_null(workers[i]);
+    }
+}
+
+Test(worker, of_static_data_runs_until_it_is_stopped)
+{
+    static atomic_uint states_died;
+    hapax_worker **workers = hapax_alloc(WORKERS * sizeof *workers);
+    start_for_static(workers, &states_died);
+    collect_all();
+    cr_assert_eq(worker_threads(), WORKERS);
+    cr_assert_eq(states_died, 0u);
+    for (unsigned i = 0; i < WORKERS; i++) {
+        hapax_worker_stop(workers[i]);
+        hapax_worker_stop(workers[i]);
+    }
+    cr_assert(threads_end(0));
+    for (unsigned i = 0; i < 100 && states_died < MOST(WORKERS); i++)
+        collect_all();
+    cr_assert_geq(states_died, MOST(WORKERS));
+}
+
+/* ---- Errors ---- */
+
+static void refuses(void *owner, void (*function)(void *), unsigned interval)
+{
+    errno = 0;
+    cr_assert_null(hapax_worker_start(owner, function, NULL, interval));
+    cr_assert_eq(errno, EINVAL);
+}
+
+Test(worker, mistakes)
+{
+    void *owner = hapax_alloc(16), *foreign = malloc(16);
+    int on_stack;
+    refuses(NULL, tick, 1);
+    refuses(owner, NULL, 1);
+    refuses(owner, tick, 0);
+    refuses(foreign, tick, 1);
+    refuses(&on_stack, tick, 1);
+    cr_assert_eq(worker_threads(), 0u);
+    free(foreign);
+}
+
+static NOINLINE void fail_to_start(void *owner, atomic_uint *states_died)
+{
+    for (unsigned i = 0; i < 2 * WORKERS; i++) {
+        struct state *state = hapax_alloc(sizeof *state);
+        cr_assert_eq(hapax_add_cleanup(state, count_one, states_died, NULL), 0);
+        errno = 0;
+        cr_assert_null(hapax_worker_start(i % 2 ? owner : &static_owner, tick_state, state, 1));
+        cr_assert_eq(errno, EAGAIN);
+    }
+}
+
+Test(worker, no_room_for_a_thread)
+{
+    static atomic_uint states_died;
+    void *owner = hapax_alloc(16);
+    /* The thread of the cleanups comes first. */
+    cr_assert_eq(hapax_add_cleanup(owner, count_one, NULL, NULL), 0);
+    pthread_attr_t attributes;
+    pthread_attr_init(&attributes);
+    cr_assert_eq(pthread_attr_setstacksize(&attributes, (size_t)1 << 46), 0);
+    cr_assert_eq(pthread_setattr_default_np(&attributes), 0);
+    fail_to_start(owner, &states_died);
+    collect_all();
+    cr_assert_geq(states_died, MOST(2 * WORKERS));
+    hapax_keep_alive(owner);
+}
+
+/* ---- A fork ---- */
+
+Test(worker, does_not_run_in_the_child, .timeout = 60)
+{
+    void *owner = hapax_alloc(16);
+    hapax_worker *worker = hapax_worker_start(owner, slow_tick, NULL, 1);
+    cr_assert(comes(&ticks, 2));
+    /* Amidst a tick, whose end the child will not see. */
+    while (inside == 0)
+        sched_yield();
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(30);
+        unsigned before = ticks;
+        hapax_worker_stop(worker);
+        usleep(20000);
+        if (worker_threads() != 0 || ticks != before)
+            _exit(1);
+        /* Its own one does. */
+        hapax_worker *own = hapax_worker_start(owner, tick, NULL, 1);
+        if (own == NULL || !comes(&ticks, before + 2))
+            _exit(2);
+        hapax_worker_stop(own);
+        owner = worker = own = NULL;
+        collect_all();
+        _exit(0);
+    }
+    int status = -1;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert_eq(status, 0);
+    cr_assert(comes(&ticks, ticks + 3));
+    hapax_worker_stop(worker);
+    hapax_keep_alive(owner);
+}
+
+static atomic_int child_of_tick;
+
+static void fork_in_tick(void *state)
+{
+    if (atomic_fetch_add(&ticks, 1u) == 0)
+        child_of_tick = fork();
+    tick_state(state);
+}
+
+Test(worker, a_child_that_a_tick_forks_ends_with_the_tick, .timeout = 60)
+{
+    void *owner = hapax_alloc(16);
+    struct state *state = hapax_alloc(sizeof *state);
+    hapax_worker *worker = hapax_worker_start(owner, fork_in_tick, state, 1);
+    cr_assert(comes(&state->ticks, 5));
+    int status = -1;
+    cr_assert_eq(waitpid(child_of_tick, &status, 0), child_of_tick);
+    cr_assert_eq(status, 0);
+    hapax_worker_stop(worker);
+    hapax_keep_alive(owner);
+}
