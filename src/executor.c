@@ -241,9 +241,12 @@ static void *execute(void *unused)
     }
     while (!retire()) {
         registry_care();
-        if (!run_next())
-            while (sem_wait(&wake) != 0 && errno == EINTR)
-                ;
+        if (run_next())
+            continue;
+        /* While it waits, what its last calls have held is kept alive by nothing here. */
+        thread_clear_dead_frames();
+        while (sem_wait(&wake) != 0 && errno == EINTR)
+            ;
     }
     return NULL;
 }
