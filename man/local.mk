@@ -7,6 +7,8 @@ dist_man_MANS = \
 	man/hapax_add_roots.3 \
 	man/hapax_alloc.3 \
 	man/hapax_alloc_plain.3 \
+	man/hapax_cache_get.3 \
+	man/hapax_cache_new.3 \
 	man/hapax_cleanup_stop.3 \
 	man/hapax_collect.3 \
 	man/hapax_find_handle.3 \
@@ -20,6 +22,10 @@ dist_man_MANS = \
 	man/hapax_make_handle.3 \
 	man/hapax_make_handle_hashed.3 \
 	man/hapax_make_handles.3 \
+	man/hapax_map_bytes.3 \
+	man/hapax_mapped_file_bytes.3 \
+	man/hapax_mapped_file_open.3 \
+	man/hapax_mapped_file_open_shared.3 \
 	man/hapax_pin.3 \
 	man/hapax_remove_roots.3 \
 	man/hapax_run_cleanups.3 \
@@ -29,9 +35,16 @@ dist_man_MANS = \
 	man/hapax_strings.3 \
 	man/hapax_table_each.3 \
 	man/hapax_table_new.3 \
+	man/hapax_table_once.3 \
 	man/hapax_table_stats.3 \
 	man/hapax_unpin.3 \
 	man/hapax_version.3 \
 	man/hapax_wait_cleanups.3 \
 	man/hapax_weak_make.3 \
-	man/hapax_weak_value.3
+	man/hapax_weak_value.3 \
+	man/hapax_worker_start.3 \
+	man/hapax_worker_stop.3 \
+	man/HAPAX_DECLARE_HANDLE.3 \
+	man/HAPAX_DEFINE_HANDLE.3 \
+	man/HAPAX_DEFINE_HANDLE_HOLDING.3 \
+	man/HAPAX_DEFINE_HANDLE_WITH.3

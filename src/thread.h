@@ -36,8 +36,8 @@ static inline struct thread *thread_enter(void)
  * lock. Runs foreign finalizers, as every allocation does. */
 void *thread_alloc_plain(struct thread *self, size_t size);
 
-/* Overwrites the frames of calls that have returned. What they have left there lies where the frames of the next calls
- * will be, and keeps objects alive from what these do not initialize. */
+/* Overwrites vector registers, and the frames of calls that have returned. What they have left there lies where the
+ * frames of the next calls will be, and keeps objects alive from what these do not initialize. */
 void thread_clear_dead_frames(void);
 
 /* mark_end. */

@@ -9,7 +9,7 @@ listed() {
   for file in $1; do
     [ -e "$file" ] || continue
     case $file in
-      tests/*.c) pattern="${file%.c}(\.c)?" ;;
+      tests/*.c | examples/*.c) pattern="${file%.c}(\.c)?" ;;
       *) pattern=$file ;;
     esac
     if ! grep -qE "(^|[[:space:]])$pattern([[:space:]]|\$)" Makefile.am ./*/local.mk; then
@@ -25,4 +25,5 @@ check 'sources' listed 'src/*.c src/*.h src/stat/*.c src/stat/*.h'
 check 'manual pages' listed 'man/*.[1-9]'
 check 'measurements' listed "$(cd "$top_srcdir" && find bench -type f \( -name '*.[ch]' -o -name run -o -name '*.py' \))"
 check 'tests' listed 'tests/*.c tests/*.h tests/*.sh'
+check 'examples' listed 'examples/*.c'
 finish

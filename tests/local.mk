@@ -25,6 +25,7 @@ plain_tests =
 
 script_tests = \
 	tests/consumer.sh \
+	tests/examples.sh \
 	tests/exported-symbols.sh \
 	tests/lists.sh \
 	tests/man-examples.sh \

@@ -1,0 +1,17 @@
+# Whole programs that use the library as others do. `make check` builds them, and tests/examples.sh runs them.
+
+examples = \
+	examples/expiring_cache \
+	examples/expression_tree \
+	examples/shared_files \
+	examples/statsd_sender
+check_PROGRAMS += $(examples)
+
+examples_expiring_cache_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+examples_expiring_cache_LDADD = src/libhapax.la
+examples_expression_tree_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+examples_expression_tree_LDADD = src/libhapax.la
+examples_shared_files_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+examples_shared_files_LDADD = src/libhapax.la
+examples_statsd_sender_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+examples_statsd_sender_LDADD = src/libhapax.la
