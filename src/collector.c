@@ -26,6 +26,7 @@ static_assert(COLLECTOR_GRANULE == GC_GRANULE_BYTES, "the collector's granule");
 static struct collector_hooks hooks;
 static GC_on_collection_event_proc previous_event;
 static GC_push_other_roots_proc previous_push;
+static GC_await_finalize_proc previous_await;
 
 /* The collector's own number of the last collection that our hooks saw. Written inside collections only, with the
  * allocator lock held; read by collector_check without it: a stale value only makes the check look again. */
@@ -47,6 +48,13 @@ static void on_event(GC_EventType event)
         previous_event(event);
 }
 
+static void GC_CALLBACK await_finalizer(void *object)
+{
+    if (previous_await != NULL)
+        previous_await(object);
+    hooks.brought_back(object);
+}
+
 static void GC_CALLBACK push_other_roots(void)
 {
     if (previous_push != NULL)
@@ -66,6 +74,11 @@ static void hang_in(void)
     if (push != push_other_roots) {
         previous_push = push;
         GC_set_push_other_roots(push_other_roots);
+    }
+    GC_await_finalize_proc await = GC_get_await_finalize_proc();
+    if (await != await_finalizer) {
+        previous_await = await;
+        GC_set_await_finalize_proc(await_finalizer);
     }
 }
 
@@ -139,6 +152,11 @@ size_t collector_run_limit(void)
 void collector_wrote(const void *object)
 {
     GC_END_STUBBORN_CHANGE(object);
+}
+
+void collector_recognize_offset(size_t offset)
+{
+    GC_register_displacement(offset);
 }
 
 void *collector_base(const void *pointer)

@@ -22,6 +22,9 @@ enum { COLLECTOR_GRANULE = 16 };
 struct collector_hooks {
     void (*push_roots)(void);    /* marking begins: call collector_push_range for each range; may run more than once */
     void (*mark_end)(void);
+    /* Between the two: a foreign finalizer is about to get this object, which lives on with all that it reaches. What
+     * is only reached by such objects is at rest. Marking is allowed as in mark_end. */
+    void (*brought_back)(const void *object);
     void (*reclaim_end)(void);
 };
 
@@ -49,6 +52,10 @@ size_t collector_run_limit(void);
 
 /* What the caller has stored pointers in after allocating it, for collectors that are told of writes. */
 void collector_wrote(const void *object);
+
+/* A pointer this far behind the base of an object keeps it alive wherever it is found; where a program has turned that
+ * off for interior pointers, it would else do so only from stacks and registers. */
+void collector_recognize_offset(size_t offset);
 
 /* The base of the object that the pointer points into, or NULL where it points into none. */
 void *collector_base(const void *pointer);

@@ -17,6 +17,7 @@ static size_t places_room;              /* a power of two; written before the pl
 static unsigned places_log;             /* of the places that this collection uses */
 static size_t waiting;
 static bool places_used;
+static bool woke_marked;
 
 /* Woken, and not seen to yet. Not at once: that would recurse. */
 static struct waiter *woken;
@@ -148,7 +149,8 @@ bool ephemeron_waits(void)
     return waiting > 0;
 }
 
-void ephemeron_wake_marked(void)
+/* Wakes what waits for objects that the collector itself has marked since. */
+static void wake_marked(void)
 {
     size_t count = (size_t)1 << places_log;
     for (size_t i = 0; waiting > 0 && i < count; i++) {
@@ -166,6 +168,21 @@ void ephemeron_wake_marked(void)
         }
     }
     ephemeron_drain();
+}
+
+void ephemeron_brought_back(const void *object)
+{
+    if (waiting == 0)
+        return;
+    /* Before it tells of the first such object, the collector has marked what finalizers in order keep alive. Of the
+     * others it only marks afterwards what they reach. */
+    if (!woke_marked) {
+        woke_marked = true;
+        wake_marked();
+    }
+    mark_contents(object);
+    ephemeron_drain();
+    ephemeron_wake(object);
 }
 
 /* ---- The steps of a collection ---- */
@@ -211,6 +228,6 @@ void ephemeron_reclaim_end(void)
     else
         memset((void *)load_relaxed(&places), 0, bytes);
     waiting = 0;
-    places_used = false;
+    places_used = woke_marked = false;
     mark_listen(NULL);
 }

@@ -29,8 +29,9 @@ void ephemeron_drain(void);
 void ephemeron_wake(const void *base);
 /* Whether anything still waits. */
 bool ephemeron_waits(void);
-/* Wakes what waits for objects that the collector itself has marked meanwhile. */
-void ephemeron_wake_marked(void);
+
+/* A foreign finalizer is about to get this object. */
+void ephemeron_brought_back(const void *object);
 
 void ephemeron_reclaim_end(void);
 

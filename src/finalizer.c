@@ -10,6 +10,7 @@
 #include "executor.h"
 #include "mark.h"
 #include "memory.h"
+#include "reach.h"
 #include "registry.h"
 #include "thread.h"
 
@@ -30,6 +31,7 @@ enum stage {
 struct record {
     struct task task;
     enum stage stage;
+    unsigned postponed;     /* collections in a row that could not tell whether foreign finalizers reach the object */
     uintptr_t object;       /* complement of the base, so that the collector does not see it; QUEUED: the base, so
                              * that it does */
     void (*function)(void *object, void *argument);
@@ -54,7 +56,13 @@ static struct record *_Atomic ended;    /* finalizers that have run; their recor
 static struct record **rows;
 static size_t rows_room, rows_used;     /* the room is a power of two, or 0 */
 
-static struct record *doubted;          /* inside a collection */
+/* Inside a collection. */
+static struct record *doubted;
+static bool unsure;                     /* the search from what foreign finalizers get was not complete */
+
+/* An object that foreign finalizers bring back is back, or free of them, in the next collection; beyond a chain of so many
+ * of them nothing more is to be expected. */
+enum { MAX_POSTPONED = 3 };
 
 static atomic_count queued, run;
 
@@ -228,6 +236,40 @@ void finalizer_mark_condemned(void)
         collector_mark(object_of(record));
 }
 
+static bool enter(const void *base)
+{
+    struct record *record = find_record(~(uintptr_t)base);
+    if (record != NULL && record->stage == CONDEMNED)
+        record->stage = ARMED;
+    return true;
+}
+
+/* The collector itself cannot tell: to it, what was condemned is marked. */
+void finalizer_brought_back(const void *object)
+{
+    if (doubted != NULL && !unsure && !reach_search(object, enter))
+        unsure = true;
+}
+
+void finalizer_settle(void)
+{
+    for (struct record **at = &doubted; *at != NULL;) {
+        struct record *record = *at;
+        if (unsure && record->stage == CONDEMNED && record->postponed < MAX_POSTPONED) {
+            record->postponed++;
+            record->stage = ARMED;
+        }
+        if (record->stage == CONDEMNED) {
+            at = &record->next;
+        } else {
+            *at = record->next;
+            record->next = NULL;
+        }
+    }
+    unsure = false;
+    reach_forget();
+}
+
 bool finalizer_condemned(const void *base)
 {
     if (doubted == NULL)
@@ -331,6 +373,7 @@ static void set_excluded(void *data)
     record->function = request->function;
     record->argument = request->argument;
     record->next = NULL;
+    record->postponed = 0;
     record->stage = ARMED;
     collector_wrote(record);
     *find_row(record->object) = record;
@@ -391,7 +434,7 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
     }
     if (registry_holds(object))
         return refuse_finalizer("the object is a handle");
-    if (!mark_prepare() || executor_ensure_threads() != 0)
+    if (!mark_prepare() || !reach_prepare() || executor_ensure_threads() != 0)
         return -1;
     int result = set(&request);
     free(request.rows);

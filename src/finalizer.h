@@ -14,6 +14,11 @@
 void finalizer_mark_end(void);
 void finalizer_mark_condemned(void);
 
+/* A foreign finalizer is about to get this object: what it reaches is condemned no longer. */
+void finalizer_brought_back(const void *object);
+
+/* reclaim_end, first of all: settles who was condemned. */
+void finalizer_settle(void);
 /* reclaim_end. Whether this object was condemned by the collection that runs: weak pointers to it turn NULL. */
 bool finalizer_condemned(const void *base);
 /* reclaim_end, after everybody has asked that: queues the finalizers. */

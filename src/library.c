@@ -4,6 +4,7 @@
 
 #include "library.h"
 
+#include "canonical.h"
 #include "cleanup.h"
 #include "collector.h"
 #include "ephemeron.h"
@@ -59,9 +60,16 @@ static void mark_end(void)
     add_relaxed(&collector_ns, spent);
 }
 
+static void brought_back(const void *object)
+{
+    ephemeron_brought_back(object);
+    finalizer_brought_back(object);
+}
+
 static void reclaim_end(void)
 {
     uint64_t begin = monotonic_ns();
+    finalizer_settle();
     registry_reclaim_end();
     cleanup_reclaim_end();
     finalizer_reclaim_end();
@@ -118,7 +126,7 @@ static void after_fork_in_child(void)
 
 static int start(void)
 {
-    static const struct collector_hooks hooks = {push_roots, mark_end, reclaim_end};
+    static const struct collector_hooks hooks = {push_roots, mark_end, brought_back, reclaim_end};
     static bool hashing, threads;
     if (!hashing && hash_start() != 0)
         return -1;
@@ -128,6 +136,9 @@ static int start(void)
     threads = true;
     if (executor_start_up() != 0 || collector_start(&hooks) != 0)
         return -1;
+    /* Whoever holds the bytes of a canonical value holds the value. */
+    collector_recognize_offset(SHORT_VALUE);
+    collector_recognize_offset(WIDE_VALUE);
     int error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
     if (error != 0) {
         errno = error;

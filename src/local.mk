@@ -55,6 +55,8 @@ hapax_core_sources = \
 	src/memory.h \
 	src/pages.c \
 	src/pages.h \
+	src/reach.c \
+	src/reach.h \
 	src/registry.c \
 	src/registry.h \
 	src/stats.c \

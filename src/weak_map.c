@@ -19,45 +19,75 @@ static bool key_is_marked(const struct weak_map_entry *entry)
     return entry->waiter.base == 0 || collector_is_marked((void *)entry->waiter.base);
 }
 
-/* A removed entry goes with its key, and before it unless a thread has it in its hands, perhaps to give it a value
- * again; such a thread holds the key. */
+/* An entry lives as long as its key does. Where it was removed, or the key is dead already: until nobody holds it. Such
+ * a thread may be about to give it a value again, and then it holds the key as well. */
 static const void *subject(void *object)
 {
     struct weak_map_entry *entry = object;
-    if (load_relaxed(&entry->value) == 0 && key_is_marked(entry))
+    if (load_relaxed(&entry->key) == NULL)
         return entry;
-    collector_mark(entry);
+    if (key_is_marked(entry)) {
+        if (load_relaxed(&entry->value) == 0)
+            return entry;
+        collector_mark(entry);
+    }
     return (const void *)entry->waiter.base;
 }
 
+/* What `settle` gets of an entry that stays in the trie. */
+#define STAYS ((uintptr_t)3)
+
+/* An entry that somebody holds may be amidst a move inside the trie: it stays there, where nobody finds it, until a
+ * collection finds it unmarked, which proves that it stands in one place. */
 static uintptr_t doubt(void *context, void *object)
 {
     struct hapax_weak_map *map = context;
     struct weak_map_entry *entry = object;
     entry->collected = collector_base((void *)load_relaxed(&entry->value)) != NULL;
+    if (collector_is_marked(entry))
+        return (uintptr_t)entry | STAYS;
+    collector_mark(entry); /* its memory, until it is settled */
     return (uintptr_t)trie_doubt(&map->trie, &entry->in_trie) | 1;
+}
+
+static void prefetch(void *context, const void *object)
+{
+    struct hapax_weak_map *map = context;
+    const struct weak_map_entry *entry = object;
+    __builtin_prefetch((const void *)trie_favourite_place(&map->trie, entry->in_trie.hash));
 }
 
 /* Where the collector brings a key back after the values were marked, and the value was not among what came back with
  * it, the entry is given up: its value's memory is gone. */
-static bool survived(const void *object)
+static bool is_whole(const struct weak_map_entry *entry)
 {
-    const struct weak_map_entry *entry = object;
-    if (entry->waiter.base != 0 && !collector_survived((void *)entry->waiter.base))
-        return false;
     void *value = (void *)load_relaxed(&entry->value);
-    if (value == NULL)
-        return collector_survived(entry);
+    if (value == NULL || !collector_survived((void *)entry->waiter.base))
+        return false;
     if (!entry->collected)
         return true;
     void *base = collector_base(value);
     return base != NULL && collector_survived(base);
 }
 
+static bool survived(const void *object)
+{
+    struct weak_map_entry *entry = (struct weak_map_entry *)(uintptr_t)object;
+    if (is_whole(entry))
+        return true;
+    store_relaxed(&entry->key, NULL);
+    store_relaxed(&entry->value, (uintptr_t)0);
+    return false;
+}
+
 static void *settle(void *context, uintptr_t word)
 {
     (void)context;
-    return trie_settle((atomic_word *)(word & ~(uintptr_t)1), survived);
+    if ((word & STAYS) != STAYS)
+        return trie_settle((atomic_word *)(word & ~(uintptr_t)1), survived);
+    struct weak_map_entry *entry = (struct weak_map_entry *)(word & ~STAYS);
+    (void)survived(entry);
+    return entry;
 }
 
 static void destroy(void *outside)
@@ -72,14 +102,20 @@ static void care(void *context)
 }
 
 const struct registry_kind weak_map_kind = {
-    .subject = subject, .doubt = doubt, .settle = settle, .destroy = destroy, .care = care};
+    .subject = subject,
+    .doubt = doubt,
+    .prefetch = prefetch,
+    .settle = settle,
+    .destroy = destroy,
+    .care = care,
+};
 static_assert(sizeof(struct weak_map_outside) <= REGISTRY_OUTSIDE_BYTES, "what is outside outlives the map");
 
 /* ---- Entries ---- */
 
 static bool is_entry_of(const void *object, const void *key)
 {
-    return ((const struct weak_map_entry *)object)->key == key;
+    return load_relaxed(&((const struct weak_map_entry *)object)->key) == key;
 }
 
 /* The entry of a key, which the caller holds, or NULL with a ticket; perhaps one that was removed. */
@@ -113,7 +149,7 @@ static struct weak_map_entry *publish(struct hapax_weak_map *map, struct weak_ma
         struct weak_map_entry *found = NULL;
         bool room = outcome != TRIE_CROWDED || trie_make_room(&map->trie);
         if (room)
-            found = trie_find(&map->trie, entry->in_trie.hash, is_entry_of, entry->key, &ticket);
+            found = trie_find(&map->trie, entry->in_trie.hash, is_entry_of, load_relaxed(&entry->key), &ticket);
         if (!room || found != NULL) {
             registry_cancel(map->registry, word);
             return found;
@@ -158,7 +194,7 @@ static int add(struct hapax_weak_map *map, const void *key, void *value, uint64_
     if (entry == NULL)
         return -1;
     entry->in_trie.hash = hash;
-    entry->key = key;
+    store_relaxed(&entry->key, key);
     entry->waiter.base = (uintptr_t)base;
     store_relaxed(&entry->value, (uintptr_t)value); /* the trie's release publishes it */
     struct weak_map_entry *found = publish(map, entry, ticket);

@@ -12,7 +12,7 @@
 /* Plain memory: neither the key nor the value is kept alive by it. Lives while its key and its map do. */
 struct weak_map_entry {
     struct trie_object in_trie;
-    const void *key;
+    const void *_Atomic key;    /* NULL: dead, and only still in the trie */
     atomic_word value;          /* 0: removed. The address itself, so a load of it is a strong pointer */
     struct waiter waiter;       /* .base: the key's object; 0: static data, which never dies */
     bool collected;             /* a collection's: whether the value leads to a collected object */

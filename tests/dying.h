@@ -6,6 +6,7 @@
 #define GC_THREADS 1
 #define GC_NO_THREAD_REDIRECTS 1
 #include <gc/gc.h>
+#include <gc/gc_mark.h>
 
 #include <hapax.h>
 

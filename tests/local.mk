@@ -14,14 +14,21 @@
 public_tests = \
 	tests/test_cache \
 	tests/test_cache_stress \
+	tests/test_finalizer \
 	tests/test_map_bytes \
 	tests/test_mapped_file \
 	tests/test_typed \
+	tests/test_weak_map \
 	tests/test_worker
 
-internal_tests =
+internal_tests = \
+	tests/test_mark
 
-plain_tests =
+tests_test_mark_LDADD = $(internal_libs)
+
+plain_tests = \
+	tests/test_explore_trie \
+	tests/test_scripted_trie
 
 script_tests = \
 	tests/consumer.sh \
@@ -83,6 +90,37 @@ AM_TESTS_ENVIRONMENT = \
 	includedir='$(includedir)'; export includedir; \
 	libdir='$(libdir)'; export libdir; \
 	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir;
+
+# With the collector of the tests instead of src/collector.c; under real threads, which stop at safe points.
+scripted_threads = \
+	tests/plain_tap.h \
+	tests/scripted_collector.c \
+	tests/scripted_collector.h \
+	tests/scripted_threads.h \
+	tests/world.h \
+	tests/world_threads.c
+scripted_threads_ldflags = $(AM_LDFLAGS) -Wl,--wrap=sem_wait
+tests_test_scripted_trie_SOURCES = tests/test_scripted_trie.c $(scripted_threads) tests/trie_check.c tests/trie_check.h
+tests_test_scripted_trie_LDADD = $(plain_libs)
+tests_test_scripted_trie_LDFLAGS = $(scripted_threads_ldflags)
+
+# The same under the explorer of interleavings, which needs the library with a hook in each atomic operation.
+check_LTLIBRARIES = tests/libexplored.la
+tests_libexplored_la_SOURCES = $(hapax_core_sources)
+tests_libexplored_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_THREADS -DSYNC_EXPLORE $(BDWGC_CFLAGS)
+tests_libexplored_la_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS) -Wno-shadow
+tests_libexplored_la_LIBADD = $(BDWGC_LIBS) $(XXHASH_LIBS)
+explorer = \
+	tests/explore.c \
+	tests/explore.h \
+	tests/scripted_collector.c \
+	tests/scripted_collector.h \
+	tests/world.h \
+	tests/world_fibers.c
+explorer_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location
+tests_test_explore_trie_SOURCES = tests/test_explore_trie.c $(explorer) tests/trie_check.c tests/trie_check.h
+tests_test_explore_trie_LDADD = tests/libexplored.la $(BDWGC_LIBS)
+tests_test_explore_trie_LDFLAGS = $(explorer_ldflags)
 
 # Lines of the library that the tests ran, source by source.
 coverage: check

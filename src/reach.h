@@ -1,0 +1,23 @@
+/* What objects reach, without marking anything: a search from one object to the next, each entered once.
+ *
+ * Runs inside a collection, where nothing may be allocated: what the search remembers lies in address space that
+ * reach_prepare has reserved, and has an end. */
+#ifndef HAPAX_REACH_H
+#define HAPAX_REACH_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Reserves what a search needs; the first call counts. False with ENOMEM. */
+bool reach_prepare(void);
+
+/* Calls enter for each object that the contents of `from` lead to, `from` itself included where they do; where it answers
+ * true, the search goes on into that object. Objects seen since reach_forget are not entered again. False where there
+ * were too many to remember: the search is not complete. */
+bool reach_search(const void *from, bool (*enter)(const void *base));
+void reach_forget(void);
+
+/* The most objects a search remembers; less for tests. */
+extern size_t reach_limit;
+
+#endif

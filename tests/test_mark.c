@@ -1,0 +1,149 @@
+/* Our own marker and the search without marks, where their room ends: src/mark.h, src/reach.h. */
+#include "config.h"
+
+#include "dying.h"
+
+#include "mark.h"
+#include "reach.h"
+
+#include <criterion/criterion.h>
+#include <stdlib.h>
+
+enum { MANY = 1000, TREE = 1 << 15 };
+
+struct node {
+    struct node *left, *right;
+    size_t number;
+};
+
+static struct node *new_node(size_t number)
+{
+    struct node *node = hapax_alloc(sizeof *node);
+    cr_assert_not_null(node);
+    node->number = number;
+    return node;
+}
+
+static void set(hapax_weak_map *map, const void *key, void *value)
+{
+    cr_assert_eq(hapax_weak_map_set(map, key, value), 0);
+}
+
+/* A tree whose nodes stand in an array as well: it has both long ways and objects with many children. */
+static NOINLINE void set_tree(hapax_weak_map *map, const void *key, hapax_weak *weaks)
+{
+    struct node **nodes = hapax_alloc(TREE * sizeof *nodes);
+    for (size_t i = TREE; i-- > 1;) {
+        nodes[i] = new_node(i);
+        nodes[i]->left = 2 * i < TREE ? nodes[2 * i] : NULL;
+        nodes[i]->right = 2 * i + 1 < TREE ? nodes[2 * i + 1] : NULL;
+        weaks[i] = hapax_weak_make(nodes[i]);
+    }
+    nodes[0] = nodes[1];
+    set(map, key, nodes);
+}
+
+static NOINLINE void check_tree(hapax_weak_map *map, const void *key, hapax_weak *weaks)
+{
+    struct node **nodes = hapax_weak_map_get(map, key);
+    for (size_t i = 1; i < TREE; i++) {
+        cr_assert_eq(hapax_weak_value(weaks[i]), nodes[i]);
+        cr_assert_eq(nodes[i]->number, i);
+        cr_assert_eq(nodes[i]->left, 2 * i < TREE ? nodes[2 * i] : NULL);
+    }
+}
+
+static NOINLINE unsigned count_dead(hapax_weak *weaks)
+{
+    unsigned dead = 0;
+    for (size_t i = 1; i < TREE; i++)
+        dead += hapax_weak_value(weaks[i]) == NULL;
+    return dead;
+}
+
+static void marks_with_room_for(size_t objects)
+{
+    mark_room_wanted = objects;
+    static int key;
+    hapax_weak_map *map = hapax_weak_map_new();
+    hapax_weak *weaks = hapax_alloc(TREE * sizeof *weaks);
+    set_tree(map, &key, weaks);
+    for (unsigned i = 0; i < 3; i++) {
+        collect();
+        check_tree(map, &key, weaks);
+    }
+    cr_assert(hapax_weak_map_remove(map, &key));
+    collect();
+    collect();
+    cr_assert_geq(count_dead(weaks), MOST(TREE));
+    hapax_keep_alive(weaks);
+    hapax_keep_alive(map);
+}
+
+Test(mark, finds_everything_with_room)
+{
+    marks_with_room_for(0);
+}
+
+Test(mark, finds_everything_with_little_room)
+{
+    marks_with_room_for(100);
+}
+
+Test(mark, finds_everything_with_room_for_one)
+{
+    marks_with_room_for(1);
+}
+
+static atomic_uint ran, foreign_ran;
+
+static void count(void *object, void *arg)
+{
+    (void)object, (void)arg;
+    atomic_fetch_add(&ran, 1u);
+}
+
+static void GC_CALLBACK foreign(void *object, void *data)
+{
+    (void)object, (void)data;
+    atomic_fetch_add(&foreign_ran, 1u);
+}
+
+static NOINLINE void make_beside_foreign(void)
+{
+    struct node *list = NULL;
+    for (size_t i = 0; i < MANY; i++) {
+        struct node *node = new_node(i), *holder = new_node(i);
+        node->left = list;
+        list = node;
+        holder->left = list;
+        GC_register_finalizer(holder, foreign, NULL, NULL, NULL);
+        cr_assert_eq(hapax_set_finalizer(new_node(i), count, NULL), 0);
+    }
+}
+
+/* Where the search cannot tell whether foreign finalizers bring an object back, its own waits, but not for ever. */
+Test(reach, finalizers_wait_where_the_search_has_no_end)
+{
+    reach_limit = MANY / 2;
+    cr_assert_eq(hapax_init(), 0);
+    make_beside_foreign();
+    collect_all();
+    GC_invoke_finalizers();
+    cr_assert_geq(foreign_ran, MOST(MANY));
+    cr_assert_geq(ran, MOST(MANY));
+    ran = 0;
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    for (unsigned i = 0; i < 5; i++) {
+        /* One collection a turn. */
+        GC_disable();
+        make_beside_foreign();
+        GC_enable();
+        collect();
+        size_t drained = hapax_run_cleanups();
+        if (i < 3)
+            cr_assert_leq(drained, (size_t)MANY / 10);
+        else
+            cr_assert_geq(drained, (size_t)MOST(MANY));
+    }
+}

@@ -1,0 +1,738 @@
+/* Weak maps: hapax/weak_map.h. */
+#include "config.h"
+
+#include "dying.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { MANY = 1000 };
+
+struct object {
+    struct object *next, *other;
+    size_t number;
+};
+
+static struct object *new_object(size_t number)
+{
+    struct object *object = hapax_alloc(sizeof *object);
+    cr_assert_not_null(object);
+    object->number = number;
+    return object;
+}
+
+static hapax_weak_map *new_map(void)
+{
+    hapax_weak_map *map = hapax_weak_map_new();
+    cr_assert_not_null(map);
+    return map;
+}
+
+static void set(hapax_weak_map *map, const void *key, void *value)
+{
+    cr_assert_eq(hapax_weak_map_set(map, key, value), 0);
+}
+
+static atomic_uint died;
+
+/* An object whose death is counted. */
+static struct object *new_mortal(size_t number)
+{
+    struct object *object = new_object(number);
+    cr_assert_eq(hapax_add_cleanup(object, count_one, &died, NULL), 0);
+    return object;
+}
+
+static struct object **new_keys(size_t count)
+{
+    struct object **keys = hapax_alloc(count * sizeof *keys);
+    cr_assert_not_null(keys);
+    for (size_t i = 0; i < count; i++)
+        keys[i] = new_object(i);
+    return keys;
+}
+
+/* ---- Setting, getting, removing ---- */
+
+Test(weak_map, gives_what_was_set)
+{
+    enum { COUNT = 50000 };
+    hapax_weak_map *map = new_map(), *other = new_map();
+    struct object **keys = new_keys(COUNT);
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_assert_null(hapax_weak_map_get(map, keys[i]));
+        set(map, keys[i], keys[(i + 1) % COUNT]);
+    }
+    collect();
+    for (size_t i = 0; i < COUNT; i++) {
+        cr_assert_eq(hapax_weak_map_get(map, keys[i]), keys[(i + 1) % COUNT]);
+        cr_assert_null(hapax_weak_map_get(other, keys[i]));
+        set(map, keys[i], keys[(i + 2) % COUNT]);
+        cr_assert_eq(hapax_weak_map_get(map, keys[i]), keys[(i + 2) % COUNT]);
+    }
+    for (size_t i = 0; i < COUNT; i += 2) {
+        cr_assert(hapax_weak_map_remove(map, keys[i]));
+        cr_assert_not(hapax_weak_map_remove(map, keys[i]));
+        cr_assert_not(hapax_weak_map_remove(other, keys[i]));
+    }
+    collect();
+    for (size_t i = 0; i < COUNT; i++)
+        cr_assert_eq(hapax_weak_map_get(map, keys[i]), i % 2 == 0 ? NULL : keys[(i + 2) % COUNT]);
+    for (size_t i = 0; i < COUNT; i++)
+        set(map, keys[i], keys[i]);
+    collect();
+    for (size_t i = 0; i < COUNT; i++)
+        cr_assert_eq(hapax_weak_map_get(map, keys[i]), keys[i]);
+    hapax_keep_alive(other);
+    hapax_keep_alive(map);
+    hapax_keep_alive(keys);
+}
+
+static void assert_set_refused(hapax_weak_map *map, const void *key, void *value)
+{
+    errno = 0;
+    cr_assert_eq(hapax_weak_map_set(map, key, value), -1);
+    cr_assert_eq(errno, EINVAL);
+}
+
+Test(weak_map, refuses_mistakes)
+{
+    hapax_weak_map *map = new_map();
+    struct object *key = new_object(0);
+    char on_stack[32], *allocated = malloc(32);
+    assert_set_refused(NULL, key, key);
+    assert_set_refused(map, NULL, key);
+    assert_set_refused(map, key, NULL);
+    assert_set_refused(map, on_stack, key);
+    assert_set_refused(map, allocated, key);
+    free(allocated);
+    cr_assert_null(hapax_weak_map_get(map, key));
+    errno = 0;
+    cr_assert_null(hapax_weak_map_get(NULL, key));
+    cr_assert_eq(errno, EINVAL);
+    errno = 0;
+    cr_assert_null(hapax_weak_map_get(map, NULL));
+    cr_assert_eq(errno, EINVAL);
+    errno = 0;
+    cr_assert_not(hapax_weak_map_remove(NULL, key));
+    cr_assert_eq(errno, EINVAL);
+    errno = 0;
+    cr_assert_not(hapax_weak_map_remove(map, NULL));
+    cr_assert_eq(errno, EINVAL);
+    /* What is not there is no mistake. */
+    errno = 17;
+    cr_assert_null(hapax_weak_map_get(map, key));
+    cr_assert_not(hapax_weak_map_remove(map, key));
+    set(map, key, key);
+    cr_assert_eq(hapax_weak_map_get(map, key), key);
+    cr_assert_eq(errno, 17);
+}
+
+Test(weak_map, values_may_be_anything)
+{
+    static int static_value;
+    hapax_weak_map *map = new_map();
+    struct object *key = new_object(0), *value = new_object(0);
+    set(map, key, &static_value);
+    cr_assert_eq(hapax_weak_map_get(map, key), &static_value);
+    set(map, key, &value->number);
+    collect();
+    cr_assert_eq(hapax_weak_map_get(map, key), &value->number);
+    set(map, key, (void *)(uintptr_t)12345);
+    collect();
+    cr_assert_eq(hapax_weak_map_get(map, key), (void *)(uintptr_t)12345);
+}
+
+/* ---- Keys ---- */
+
+static char static_keys[MANY];
+
+static NOINLINE void set_static_keys(hapax_weak_map *map)
+{
+    for (size_t i = 0; i < MANY; i++)
+        set(map, &static_keys[i], new_mortal(i));
+}
+
+Test(weak_map, a_static_key_never_dies)
+{
+    hapax_weak_map *map = new_map();
+    set_static_keys(map);
+    collect_all();
+    cr_assert_eq(died, 0u);
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(((struct object *)hapax_weak_map_get(map, &static_keys[i]))->number, i);
+    hapax_keep_alive(map);
+}
+
+enum { OFFSETS = 10 };
+
+static NOINLINE void set_offsets(hapax_weak_map *map, char **objects)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        objects[i] = hapax_alloc_plain(OFFSETS);
+        for (size_t offset = 0; offset < OFFSETS; offset++)
+            set(map, objects[i] + offset, new_mortal(offset));
+    }
+}
+
+Test(weak_map, an_interior_pointer_is_a_key_of_its_own_that_lives_with_its_object)
+{
+    hapax_weak_map *map = new_map();
+    char **objects = hapax_alloc(MANY * sizeof *objects);
+    set_offsets(map, objects);
+    collect_all();
+    cr_assert_eq(died, 0u);
+    for (size_t i = 0; i < MANY; i++)
+        for (size_t offset = 0; offset < OFFSETS; offset++)
+            cr_assert_eq(((struct object *)hapax_weak_map_get(map, objects[i] + offset))->number, offset);
+    memset(objects, 0, MANY * sizeof *objects);
+    collect_all();
+    cr_assert_geq(died, MOST(MANY * OFFSETS));
+    hapax_keep_alive(map);
+    hapax_keep_alive(objects);
+}
+
+static void intern_number(size_t number, hapax_handle *handle)
+{
+    char text[32];
+    int length = snprintf(text, sizeof text, "key %zu", number);
+    *handle = hapax_make_handle(hapax_strings(), text, (size_t)length);
+}
+
+static NOINLINE void set_handles(hapax_weak_map *map, hapax_handle *handles)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        intern_number(i, &handles[i]);
+        set(map, handles[i], new_mortal(i));
+    }
+}
+
+Test(weak_map, handles_are_keys)
+{
+    hapax_weak_map *map = new_map();
+    hapax_handle *handles = hapax_alloc(MANY * sizeof *handles);
+    set_handles(map, handles);
+    collect_all();
+    cr_assert_eq(died, 0u);
+    for (size_t i = 0; i < MANY; i++) {
+        hapax_handle again;
+        intern_number(i, &again);
+        cr_assert_eq(((struct object *)hapax_weak_map_get(map, again))->number, i);
+    }
+    memset(handles, 0, MANY * sizeof *handles);
+    collect_all();
+    cr_assert_geq(died, MOST(MANY));
+    hapax_keep_alive(map);
+    hapax_keep_alive(handles);
+}
+
+/* Addresses come back; values do not. */
+Test(weak_map, a_new_object_has_no_value_of_one_that_was_there_before)
+{
+    hapax_weak_map *map = new_map();
+    for (unsigned round = 0; round < 30; round++) {
+        for (size_t i = 0; i < MANY; i++) {
+            struct object *key = new_object(i);
+            cr_assert_null(hapax_weak_map_get(map, key));
+            set(map, key, key);
+            if (i % 3 == 0)
+                hapax_weak_map_remove(map, key);
+        }
+        collect();
+    }
+    hapax_keep_alive(map);
+}
+
+/* ---- Life and death ---- */
+
+/* Each value refers back to its key, and the next value refers to this one. */
+static NOINLINE void set_back_references(hapax_weak_map *map, struct object **keys, bool mortal)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *value = mortal ? new_mortal(i) : new_object(i);
+        value->next = keys[i];
+        value->other = new_mortal(i);
+        value->other->next = keys[i];
+        set(map, keys[i], value);
+    }
+}
+
+Test(weak_map, a_value_that_refers_to_its_key_lives_exactly_as_long)
+{
+    hapax_weak_map *map = new_map();
+    struct object **keys = new_keys(MANY);
+    set_back_references(map, keys, true);
+    collect_all();
+    cr_assert_eq(died, 0u);
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *value = hapax_weak_map_get(map, keys[i]);
+        cr_assert_eq(value->next, keys[i]);
+        cr_assert_eq(value->other->next, keys[i]);
+    }
+    for (size_t i = 0; i < MANY; i += 2)
+        keys[i] = NULL;
+    collect_all();
+    cr_assert_geq(died, MOST(MANY));
+    cr_assert_leq(died, MANY);
+    for (size_t i = 1; i < MANY; i += 2)
+        cr_assert_eq(((struct object *)hapax_weak_map_get(map, keys[i]))->next, keys[i]);
+    memset(keys, 0, MANY * sizeof *keys);
+    collect_all();
+    cr_assert_geq(died, 2 * MOST(MANY));
+    hapax_keep_alive(map);
+    hapax_keep_alive(keys);
+}
+
+/* The value of each key is the next key, and nothing else holds it. */
+static NOINLINE struct object *make_chain(hapax_weak_map *map, size_t length)
+{
+    struct object *first = new_mortal(0), *key = first;
+    for (size_t i = 1; i < length; i++) {
+        struct object *next = i % 1000 == 0 ? new_mortal(i) : new_object(i);
+        set(map, key, next);
+        key = next;
+    }
+    return first;
+}
+
+static NOINLINE size_t walk_chain(hapax_weak_map *map, struct object *key)
+{
+    size_t length = 0;
+    for (; key != NULL; key = hapax_weak_map_get(map, key))
+        cr_assert_eq(key->number, length++);
+    return length;
+}
+
+enum { LONG = 1000000 };
+
+Test(weak_map, a_chain_of_a_million_lives_and_dies_with_its_head)
+{
+    hapax_weak_map *map = new_map();
+    struct object **heads = hapax_alloc(sizeof *heads);
+    heads[0] = make_chain(map, LONG);
+    collect();
+    bury();
+    cr_assert_eq(walk_chain(map, heads[0]), (size_t)LONG);
+    cr_assert_eq(died, 0u);
+    heads[0] = NULL;
+    for (unsigned i = 0; i < 3 && died < MOST(LONG / 1000); i++)
+        collect_all();
+    cr_assert_geq(died, MOST(LONG / 1000));
+    hapax_keep_alive(map);
+    hapax_keep_alive(heads);
+}
+
+static NOINLINE hapax_weak_map *set_in_new_map(struct object **keys)
+{
+    hapax_weak_map *map = new_map();
+    set_back_references(map, keys, true);
+    return map;
+}
+
+static NOINLINE void drop_maps(struct object **keys, unsigned maps)
+{
+    for (unsigned i = 0; i < maps; i++)
+        set_in_new_map(keys);
+}
+
+Test(weak_map, values_die_with_the_map)
+{
+    struct object **keys = new_keys(MANY);
+    drop_maps(keys, 10);
+    collect_all();
+    cr_assert_geq(died, MOST(10 * 2 * MANY));
+    hapax_keep_alive(keys);
+}
+
+Test(weak_map, values_that_refer_to_the_map_die_with_it)
+{
+    struct object **keys = new_keys(MANY);
+    for (unsigned i = 0; i < 20; i++) {
+        hapax_weak_map *map = set_in_new_map(keys);
+        set(map, keys[0], map);
+    }
+    collect_all();
+    cr_assert_geq(died, MOST(20 * 2 * MANY));
+    hapax_keep_alive(keys);
+}
+
+/* Maps that are values of maps: the innermost is reached through all the others. */
+static NOINLINE void nest(hapax_weak_map *outer, struct object **keys, unsigned depth)
+{
+    for (unsigned i = 0; i < depth; i++) {
+        hapax_weak_map *inner = new_map();
+        set(outer, keys[i], inner);
+        outer = inner;
+    }
+    set_back_references(outer, keys, true);
+}
+
+Test(weak_map, maps_are_values)
+{
+    enum { DEPTH = 500 };
+    hapax_weak_map *map = new_map();
+    struct object **keys = new_keys(MANY);
+    nest(map, keys, DEPTH);
+    collect_all();
+    cr_assert_eq(died, 0u);
+    hapax_weak_map *inner = map;
+    for (unsigned i = 0; i < DEPTH; i++)
+        cr_assert_not_null(inner = hapax_weak_map_get(inner, keys[i]));
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(((struct object *)hapax_weak_map_get(inner, keys[i]))->number, i);
+    inner = NULL;
+    hapax_weak_map_remove(map, keys[0]);
+    for (unsigned i = 0; i < 3 && died < MOST(2 * MANY); i++)
+        collect_all();
+    cr_assert_geq(died, MOST(2 * MANY));
+    hapax_keep_alive(map);
+    hapax_keep_alive(keys);
+}
+
+static NOINLINE void set_mortals(hapax_weak_map *map, struct object **keys)
+{
+    for (size_t i = 0; i < MANY; i++)
+        set(map, keys[i], new_mortal(i));
+}
+
+Test(weak_map, a_removed_or_replaced_value_is_let_go)
+{
+    hapax_weak_map *map = new_map();
+    struct object **keys = new_keys(MANY);
+    set_mortals(map, keys);
+    set_mortals(map, keys);
+    collect_all();
+    cr_assert_geq(died, MOST(MANY));
+    cr_assert_leq(died, MANY);
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert(hapax_weak_map_remove(map, keys[i]));
+    collect_all();
+    cr_assert_geq(died, MOST(2 * MANY));
+    hapax_keep_alive(map);
+    hapax_keep_alive(keys);
+}
+
+static NOINLINE void share_keys(hapax_weak_map *one, hapax_weak_map *two, struct object **keys)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        set(one, keys[i], new_mortal(i));
+        set(two, keys[i], new_mortal(i));
+        /* Its value in one map holds what is a key in the other. */
+        struct object *inner = new_object(i);
+        set(two, inner, new_mortal(i));
+        ((struct object *)hapax_weak_map_get(one, keys[i]))->next = inner;
+    }
+}
+
+Test(weak_map, values_are_reached_across_maps)
+{
+    hapax_weak_map *one = new_map(), *two = new_map();
+    struct object **keys = new_keys(MANY);
+    share_keys(one, two, keys);
+    collect_all();
+    cr_assert_eq(died, 0u);
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *value = hapax_weak_map_get(one, keys[i]);
+        cr_assert_eq(((struct object *)hapax_weak_map_get(two, value->next))->number, i);
+    }
+    memset(keys, 0, MANY * sizeof *keys);
+    collect_all();
+    cr_assert_geq(died, MOST(3 * MANY));
+    hapax_keep_alive(one);
+    hapax_keep_alive(two);
+    hapax_keep_alive(keys);
+}
+
+/* ---- Beside finalizers ---- */
+
+static hapax_weak_map *watched;
+static atomic_uint finalized, wrong;
+static struct object *resurrected[MANY];
+
+static void look_up(void *object, void *arg)
+{
+    (void)arg;
+    struct object *key = object, *value = hapax_weak_map_get(watched, key);
+    if (value == NULL || value->next != key || value->other->number != key->number)
+        atomic_fetch_add(&wrong, 1u);
+    resurrected[key->number] = key;
+    atomic_fetch_add(&finalized, 1u);
+}
+
+static NOINLINE void make_finalizable(void (*make)(struct object *))
+{
+    struct object **keys = new_keys(MANY);
+    set_back_references(watched, keys, false);
+    for (size_t i = 0; i < MANY; i++)
+        make(keys[i]);
+    /* One stale pointer to the array would keep them all. */
+    memset(keys, 0, MANY * sizeof *keys);
+}
+
+static NOINLINE void check_resurrected(void)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *key = resurrected[i];
+        if (key == NULL)
+            continue;
+        cr_assert_eq(((struct object *)hapax_weak_map_get(watched, key))->next, key);
+        count++;
+    }
+    cr_assert_eq(count, finalized);
+}
+
+/* The collector's own table of finalizers, before it grew, holds some of their objects where a stale pointer to it is
+ * left: of the foreign ones fewer have to die. */
+static void keeps_the_value_for(void (*make)(struct object *), unsigned least_dead)
+{
+    watched = new_map();
+    hapax_pin(watched);
+    make_finalizable(make);
+    collect_all();
+    GC_invoke_finalizers();
+    collect_all();
+    cr_assert_geq(finalized, MOST(MANY));
+    cr_assert_eq(wrong, 0u);
+    cr_assert_leq(died, MANY - finalized);
+    check_resurrected();
+    memset(resurrected, 0, sizeof resurrected);
+    collect_all();
+    collect_all();
+    cr_assert_geq(died, least_dead);
+}
+
+static void finalize_ours(struct object *key)
+{
+    cr_assert_eq(hapax_set_finalizer(key, look_up, NULL), 0);
+}
+
+static void finalize_foreign(struct object *key)
+{
+    GC_register_finalizer(key, look_up, NULL, NULL, NULL);
+}
+
+static void finalize_foreign_without_order(struct object *key)
+{
+    GC_register_finalizer_no_order(key, look_up, NULL, NULL, NULL);
+}
+
+Test(weak_map, a_key_has_its_value_in_its_finalizer)
+{
+    keeps_the_value_for(finalize_ours, MOST(MANY));
+}
+
+Test(weak_map, a_key_has_its_value_in_a_foreign_finalizer)
+{
+    keeps_the_value_for(finalize_foreign, MANY / 4);
+}
+
+Test(weak_map, a_key_has_its_value_in_a_foreign_finalizer_without_order)
+{
+    keeps_the_value_for(finalize_foreign_without_order, MANY / 4);
+}
+
+static void look_up_held(void *object, void *data)
+{
+    look_up(((struct object *)object)->other, data);
+}
+
+static void finalize_foreign_reached(struct object *key)
+{
+    struct object *holder = new_object(0);
+    holder->other = key;
+    GC_register_finalizer(holder, look_up_held, NULL, NULL, NULL);
+}
+
+Test(weak_map, a_key_that_a_foreign_finalizer_reaches_has_its_value)
+{
+    keeps_the_value_for(finalize_foreign_reached, MANY / 4);
+}
+
+static void use_map(void *object, void *arg)
+{
+    struct object **keys = arg;
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *value = hapax_weak_map_get(object, keys[i]);
+        if (value == NULL || value->next != keys[i] || value->other->next != keys[i])
+            atomic_fetch_add(&wrong, 1u);
+    }
+    atomic_fetch_add(&finalized, 1u);
+}
+
+static NOINLINE void make_finalizable_maps(struct object **keys)
+{
+    for (unsigned i = 0; i < 10; i++)
+        cr_assert_eq(hapax_set_finalizer(set_in_new_map(keys), use_map, keys), 0);
+}
+
+Test(weak_map, a_map_is_whole_in_its_finalizer)
+{
+    struct object **keys = new_keys(MANY);
+    make_finalizable_maps(keys);
+    collect_all();
+    cr_assert_geq(finalized, 8u);
+    cr_assert_eq(wrong, 0u);
+    collect_all();
+    cr_assert_geq(died, 8u * MOST(2 * MANY));
+    hapax_keep_alive(keys);
+}
+
+/* ---- Threads and processes ---- */
+
+struct shared {
+    hapax_weak_map *map;
+    struct object **keys;
+    atomic_bool stop;
+};
+
+/* A value that says whose it is. */
+static void check_value(const struct object *value, const struct object *key)
+{
+    if (value != NULL && (value->next != key || value->other->next != key))
+        atomic_fetch_add(&wrong, 1u);
+}
+
+static struct object *new_value(struct object *key)
+{
+    struct object *value = new_object(key->number);
+    value->next = key;
+    value->other = new_object(key->number);
+    value->other->next = key;
+    return value;
+}
+
+static void *read_values(void *data)
+{
+    struct shared *shared = data;
+    cr_assert_eq(hapax_init(), 0);
+    for (size_t i = 0; !atomic_load(&shared->stop); i++) {
+        struct object *key = shared->keys[i * 7919 % MANY];
+        check_value(hapax_weak_map_get(shared->map, key), key);
+    }
+    return NULL;
+}
+
+static void *write_values(void *data)
+{
+    struct shared *shared = data;
+    cr_assert_eq(hapax_init(), 0);
+    for (size_t i = 0; i < 100000; i++) {
+        struct object *key = shared->keys[i * 104729 % MANY];
+        switch (i % 8) {
+        case 0:
+            hapax_weak_map_remove(shared->map, key);
+            break;
+        case 1: {
+            /* A key that is dropped at once. */
+            struct object *fresh = new_object(i);
+            set(shared->map, fresh, new_value(fresh));
+            check_value(hapax_weak_map_get(shared->map, fresh), fresh);
+            break;
+        }
+        default:
+            set(shared->map, key, new_value(key));
+        }
+        if (i % 5000 == 0)
+            hapax_collect();
+    }
+    return NULL;
+}
+
+static void work_beside_each_other(void)
+{
+    enum { READERS = 2, WRITERS = 2 };
+    struct shared *shared = hapax_alloc(sizeof *shared);
+    shared->map = new_map();
+    shared->keys = new_keys(MANY);
+    pthread_t readers[READERS], writers[WRITERS];
+    for (unsigned i = 0; i < READERS; i++)
+        cr_assert_eq(pthread_create(&readers[i], NULL, read_values, shared), 0);
+    for (unsigned i = 0; i < WRITERS; i++)
+        cr_assert_eq(pthread_create(&writers[i], NULL, write_values, shared), 0);
+    for (unsigned i = 0; i < WRITERS; i++)
+        pthread_join(writers[i], NULL);
+    atomic_store(&shared->stop, true);
+    for (unsigned i = 0; i < READERS; i++)
+        pthread_join(readers[i], NULL);
+    cr_assert_eq(wrong, 0u);
+    for (size_t i = 0; i < MANY; i++)
+        check_value(hapax_weak_map_get(shared->map, shared->keys[i]), shared->keys[i]);
+    cr_assert_eq(wrong, 0u);
+}
+
+Test(weak_map, readers_and_writers_beside_collections)
+{
+    work_beside_each_other();
+}
+
+Test(weak_map, readers_and_writers_beside_incremental_collections)
+{
+    cr_assert_eq(hapax_init(), 0);
+    GC_enable_incremental();
+    work_beside_each_other();
+}
+
+static void *race_to_set(void *data)
+{
+    struct shared *shared = data;
+    cr_assert_eq(hapax_init(), 0);
+    for (size_t i = 0; i < MANY; i++)
+        set(shared->map, shared->keys[i], new_value(shared->keys[i]));
+    return NULL;
+}
+
+Test(weak_map, racing_setters_agree)
+{
+    for (unsigned round = 0; round < 20; round++) {
+        struct shared *shared = hapax_alloc(sizeof *shared);
+        shared->map = new_map();
+        shared->keys = new_keys(MANY);
+        pthread_t one, two;
+        cr_assert_eq(pthread_create(&one, NULL, race_to_set, shared), 0);
+        cr_assert_eq(pthread_create(&two, NULL, race_to_set, shared), 0);
+        pthread_join(one, NULL);
+        pthread_join(two, NULL);
+        for (size_t i = 0; i < MANY; i++) {
+            struct object *value = hapax_weak_map_get(shared->map, shared->keys[i]);
+            cr_assert_not_null(value);
+            check_value(value, shared->keys[i]);
+            cr_assert_eq(hapax_weak_map_get(shared->map, shared->keys[i]), value);
+            cr_assert(hapax_weak_map_remove(shared->map, shared->keys[i]));
+            cr_assert_null(hapax_weak_map_get(shared->map, shared->keys[i]));
+        }
+    }
+    cr_assert_eq(wrong, 0u);
+}
+
+Test(weak_map, lives_on_in_both_processes_after_a_fork)
+{
+    hapax_weak_map *map = new_map();
+    struct object **keys = new_keys(MANY);
+    set_back_references(map, keys, true);
+    pid_t child = fork();
+    if (child != 0) {
+        int status;
+        cr_assert_eq(waitpid(child, &status, 0), child);
+        cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    }
+    for (size_t i = 0; i < MANY; i++) {
+        check_value(hapax_weak_map_get(map, keys[i]), keys[i]);
+        if (i % 2 == 0)
+            keys[i] = NULL;
+    }
+    collect_all();
+    if (child == 0)
+        _exit(wrong == 0 && died >= MOST(MANY) && died <= MANY ? 0 : 1);
+    cr_assert_eq(wrong, 0u);
+    cr_assert_geq(died, MOST(MANY));
+    cr_assert_leq(died, MANY);
+    hapax_keep_alive(map);
+    hapax_keep_alive(keys);
+}
