@@ -77,7 +77,7 @@ static void give_free(struct record *record)
     record->function = NULL;
     record->hidden_object = 0;
     spin_acquire(&free_lock);
-    record->task.next = &free_records->task;
+    record->task.next = free_records != NULL ? &free_records->task : NULL;
     free_records = record;
     spin_release(&free_lock);
 }
