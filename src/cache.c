@@ -4,23 +4,19 @@
 
 #include "collector.h"
 #include "debug.h"
-#include "executor.h"
-#include "finalizer.h"
 #include "flight.h"
 #include "hash.h"
 #include "memory.h"
-#include "registry.h"
 #include "thread.h"
-#include "trie.h"
+#include "weak_set.h"
+#include "weak_word.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <string.h>
 
 /* Scanned, collected memory. */
 struct hapax_cache {
-    struct trie trie;
-    struct registry *registry;
+    struct weak_set set;
     void *(*create)(const void *key, size_t size, void *context, int *error);
     void *context;
 };
@@ -30,14 +26,11 @@ struct hapax_cache {
  * with a dead word, and searches pass it by. */
 struct entry {
     struct trie_object in_trie;
-    atomic_word word;           /* the value undisguised; with TENTATIVE while a collection doubts it; 0: dead */
+    atomic_word word;           /* of the value; see weak_word.h */
     const void *base;           /* of the value; NULL: static data, which never dies */
     size_t size;
     unsigned char key[];
 };
-
-/* Values may be odd, but no address of a user's has this bit. */
-#define TENTATIVE ((uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1))
 
 /* ---- A collection ---- */
 
@@ -52,60 +45,41 @@ static const void *subject(void *object)
     return entry->base;
 }
 
-/* What `settle` gets: the entry's place in the trie, or the entry itself with both low bits, where it stays there. */
-#define ONLY_THE_WORD ((uintptr_t)3)
-
+/* An entry that somebody holds stays in the trie, where searches pass it by. */
 static uintptr_t doubt(void *context, void *object)
 {
-    struct hapax_cache *cache = context;
     struct entry *entry = object;
-    uintptr_t word = load_relaxed(&entry->word);
-    if (word != 0)
-        store_relaxed(&entry->word, word | TENTATIVE); /* the world is stopped */
-    bool held = collector_is_marked(entry);
-    collector_mark(entry);  /* until it is settled */
-    atomic_word *place = held ? NULL : trie_doubt(&cache->trie, &entry->in_trie);
-    return place != NULL ? (uintptr_t)place | 1 : (uintptr_t)entry | ONLY_THE_WORD;
+    weak_word_doubt(&entry->word);
+    if (collector_is_marked(entry))
+        return weak_set_stays(entry);
+    collector_mark(entry); /* its memory, until it is settled */
+    return weak_set_doubt(context, &entry->in_trie);
 }
 
-/* Whether the value lives on. */
-static bool settle_word(const void *object)
+static bool survived(const void *object)
 {
     struct entry *entry = (struct entry *)(uintptr_t)object;
-    uintptr_t word = load_relaxed(&entry->word);
-    if (word == 0)
-        return false;
-    /* A value that waits for its finalizer lives on, but not for those who hold it weakly. */
-    bool lives = collector_survived(entry->base) && !finalizer_condemned(entry->base);
-    /* Nobody else writes a tentative word. Release: pairs with the load of a reader who finds it settled. */
-    store_release(&entry->word, lives ? word & ~TENTATIVE : 0);
-    return lives;
+    return weak_word_settle(&entry->word, entry->base);
 }
 
-static void *settle(void *context, uintptr_t from_doubt)
+static void *settle(void *context, uintptr_t doubted)
 {
     (void)context;
-    if ((from_doubt & ONLY_THE_WORD) != ONLY_THE_WORD)
-        return trie_settle((atomic_word *)(from_doubt & ~(uintptr_t)1), settle_word);
-    struct entry *entry = (struct entry *)(from_doubt & ~ONLY_THE_WORD);
-    (void)settle_word(entry);
-    return entry;
-}
-
-static void destroy(void *outside)
-{
-    trie_region_free(outside);
-}
-
-static void care(void *context)
-{
-    struct hapax_cache *cache = context;
-    trie_shrink(&cache->trie, registry_estimate(cache->registry));
+    void *held = weak_set_staying(doubted);
+    if (held == NULL)
+        return weak_set_settle(doubted, survived);
+    (void)survived(held);
+    return held;
 }
 
 static const struct registry_kind entries = {
-    .subject = subject, .doubt = doubt, .settle = settle, .destroy = destroy, .care = care};
-static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region outlives the cache");
+    .subject = subject,
+    .doubt = doubt,
+    .prefetch = weak_set_prefetch,
+    .settle = settle,
+    .destroy = weak_set_destroy,
+    .care = weak_set_care,
+};
 
 /* ---- Searching ---- */
 
@@ -119,26 +93,13 @@ static bool is_entry_of(const void *object, const void *data)
            load_relaxed(&entry->word) != 0;
 }
 
-/* The value as a strong pointer, or NULL where it is dead. */
-static void *strong_value(struct entry *entry)
-{
-    for (;;) {
-        /* Acquire: pairs with settle_word. What is loaded is the address itself, a root from this instruction on; a
-         * collection that began before has made the word tentative, or found the value alive. */
-        uintptr_t word = load_acquire(&entry->word);
-        if (likely((word & TENTATIVE) == 0))
-            return (void *)word;
-        collector_wait();
-    }
-}
-
 static void *find(struct hapax_cache *cache, const struct flight *wanted, uint64_t *ticket)
 {
     for (;;) {
-        struct entry *entry = trie_find(&cache->trie, wanted->hash, is_entry_of, wanted, ticket);
+        struct entry *entry = trie_find(&cache->set.trie, wanted->hash, is_entry_of, wanted, ticket);
         if (entry == NULL)
             return NULL;
-        void *value = strong_value(entry);
+        void *value = weak_word_value(&entry->word);
         if (value != NULL)
             return value;
     }
@@ -164,40 +125,6 @@ static struct entry *new_entry(const struct flight *wanted, void *value, const v
     return entry;
 }
 
-/* After an entry has come: the root grows when it has to, and every writer does a part of it. */
-static void keep_in_shape(struct hapax_cache *cache, const atomic_word *word)
-{
-    if (unlikely(registry_round(word))) {
-        trie_consider_growth(&cache->trie, registry_estimate(cache->registry));
-        /* The library's thread takes the root together when the values have died. */
-        if (load_relaxed(&cache->trie.moved_out))
-            (void)executor_ensure_threads();
-    }
-    trie_help(&cache->trie);
-}
-
-/* Makes the entry known. The caller leads the flight of its key, so nobody else publishes one. False with ENOMEM. */
-static bool publish(struct hapax_cache *cache, struct entry *entry, uint64_t ticket)
-{
-    atomic_word *word = registry_reserve(cache->registry, thread_self->lane);
-    if (word == NULL)
-        return false;
-    const struct flight key = {.key = entry->key, .size = entry->size, .hash = entry->in_trie.hash};
-    for (enum trie_outcome outcome;
-         (outcome = trie_insert(&cache->trie, &entry->in_trie, ticket, word)) != TRIE_DONE;) {
-        if (outcome == TRIE_CROWDED && !trie_make_room(&cache->trie)) {
-            registry_cancel(cache->registry, word);
-            return false;
-        }
-        void *found = find(cache, &key, &ticket);
-        assert(found == NULL);
-        (void)found;
-    }
-    registry_filled(cache->registry, word);
-    keep_in_shape(cache, word);
-    return true;
-}
-
 static void *create(struct hapax_cache *cache, const struct flight *wanted, uint64_t ticket, int *error)
 {
     int reported = 0;
@@ -213,7 +140,8 @@ static void *create(struct hapax_cache *cache, const struct flight *wanted, uint
         return NULL;
     }
     struct entry *entry = new_entry(wanted, value, base);
-    if (entry == NULL || !publish(cache, entry, ticket)) {
+    /* The caller leads the flight of its key, so nobody else publishes one. */
+    if (entry == NULL || weak_set_publish(&cache->set, &entry->in_trie, is_entry_of, wanted, ticket) == NULL) {
         *error = ENOMEM;
         return NULL;
     }
@@ -262,8 +190,7 @@ hapax_cache *hapax_cache_new(void *(*function)(const void *key, size_t size, voi
     }
     cache->create = function;
     cache->context = context;
-    cache->registry = registry_new(&entries, cache, cache, NULL);
-    if (cache->registry == NULL || !trie_init(&cache->trie, registry_outside(cache->registry)))
+    if (!weak_set_init(&cache->set, &entries, cache, NULL))
         return NULL;
     collector_wrote(cache);
     return cache;
@@ -281,8 +208,8 @@ static void *get(struct hapax_cache *cache, const void *key, size_t size, int *e
         return NULL;
     }
     struct flight wanted = {.cache = cache, .key = key, .size = size, .hash = hash_bytes(key, size)};
-    struct entry *entry = trie_find_quickly(&cache->trie, wanted.hash, is_entry_of, &wanted);
-    void *value = likely(entry != NULL) ? strong_value(entry) : NULL;
+    struct entry *entry = trie_find_quickly(&cache->set.trie, wanted.hash, is_entry_of, &wanted);
+    void *value = likely(entry != NULL) ? weak_word_value(&entry->word) : NULL;
     if (unlikely(value == NULL))
         value = find_or_create(cache, &wanted, error);
     keep_reachable(key);

@@ -117,7 +117,7 @@ static bool visit_entry(void *object)
 static void see_to(struct waiter *waiter)
 {
     if (waiter->base & WAITER_IS_MAP) {
-        registry_scan(((struct hapax_weak_map *)(waiter->base & ~WAITER_IS_MAP))->registry, visit_entry);
+        registry_scan(((struct hapax_weak_map *)(waiter->base & ~WAITER_IS_MAP))->set.registry, visit_entry);
         return;
     }
     char *entry = (char *)waiter - offsetof(struct weak_map_entry, waiter);

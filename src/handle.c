@@ -30,8 +30,8 @@ static inline uint64_t hash_value(const struct hapax_table *table, const void *v
 static inline __attribute__((always_inline)) hapax_handle find_quickly(struct hapax_table *table,
                                                                        const struct table_key *key, uint64_t hash)
 {
-    return likely(table->is_strings) ? trie_find_quickly(&table->trie, hash, equal_string, key)
-                                     : trie_find_quickly(&table->trie, hash, table_equal, key);
+    return likely(table->is_strings) ? trie_find_quickly(&table->set.trie, hash, equal_string, key)
+                                     : trie_find_quickly(&table->set.trie, hash, table_equal, key);
 }
 
 /* Whether these arguments name a value of the table; else errno is set. */
@@ -79,7 +79,7 @@ __attribute__((flatten)) hapax_handle hapax_make_handle(hapax_table *table, cons
         return make_carefully(table, value, size, "hapax_make_handle");
     struct table_key key = {table, value, size};
     uint64_t hash = hash_bytes(value, size);
-    hapax_handle handle = trie_look_at(trie_favourite_place(&table->trie, hash), hash, equal_string, &key);
+    hapax_handle handle = trie_look_at(trie_favourite_place(&table->set.trie, hash), hash, equal_string, &key);
     keep_reachable(table);
     return likely(handle != NULL) ? handle : make_elsewhere(table, value, size, hash);
 }
@@ -99,7 +99,7 @@ hapax_handle hapax_find_handle(hapax_table *table, const void *value, size_t siz
     uint64_t hash = hash_value(table, value, size), ticket;
     hapax_handle handle = find_quickly(table, &key, hash);
     if (handle == NULL)
-        handle = trie_find(&table->trie, hash, table_equal, &key, &ticket);
+        handle = trie_find(&table->set.trie, hash, table_equal, &key, &ticket);
     keep_reachable(table);
     return handle;
 }
@@ -118,7 +118,7 @@ static size_t make_strings(hapax_table *table, const hapax_span *values, size_t 
             break;
         }
         hashes[i] = hash_bytes(values[i].data, values[i].size);
-        places[i] = trie_favourite_place(&table->trie, hashes[i]);
+        places[i] = trie_favourite_place(&table->set.trie, hashes[i]);
         __builtin_prefetch((const void *)places[i]);
     }
     for (size_t i = 0; i < n; i++)

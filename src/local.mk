@@ -74,6 +74,9 @@ hapax_core_sources = \
 	src/weak.h \
 	src/weak_map.c \
 	src/weak_map.h \
+	src/weak_set.c \
+	src/weak_set.h \
+	src/weak_word.h \
 	src/worker.c \
 	src/worker.h
 

@@ -8,7 +8,6 @@
 #include "canonical.h"
 #include "collector.h"
 #include "debug.h"
-#include "executor.h"
 #include "hash.h"
 #include "thread.h"
 
@@ -16,42 +15,18 @@
 
 /* ---- A collection ---- */
 
-/* An object that is in the registry but not in the trie: a value that does not equal itself. */
-#define ONLY_IN_REGISTRY ((uintptr_t)3)
-
 static uintptr_t doubt(void *context, void *object)
 {
-    struct hapax_table *table = context;
-    atomic_word *place = trie_doubt(&table->trie, object);
-    return place != NULL ? (uintptr_t)place | 1 : (uintptr_t)object | ONLY_IN_REGISTRY;
+    return weak_set_doubt(context, object);
 }
 
-static void prefetch(void *context, const void *object)
-{
-    struct hapax_table *table = context;
-    const struct hapax_canonical *canonical = object;
-    __builtin_prefetch((const void *)trie_favourite_place(&table->trie, canonical->in_trie.hash));
-}
-
-static void *settle(void *context, uintptr_t entry)
+static void *settle(void *context, uintptr_t doubted)
 {
     (void)context;
-    if ((entry & ONLY_IN_REGISTRY) == ONLY_IN_REGISTRY) {
-        void *object = (void *)(entry & ~ONLY_IN_REGISTRY);
-        return collector_survived(object) ? object : NULL;
-    }
-    return trie_settle((atomic_word *)(entry & ~(uintptr_t)1), collector_survived);
-}
-
-static void destroy(void *outside)
-{
-    trie_region_free(outside);
-}
-
-static void care(void *context)
-{
-    struct hapax_table *table = context;
-    trie_shrink(&table->trie, registry_estimate(table->registry));
+    void *unfound = weak_set_staying(doubted);
+    if (unfound != NULL)
+        return collector_survived(unfound) ? unfound : NULL;
+    return weak_set_settle(doubted, collector_survived);
 }
 
 static bool is_same(const void *object, const void *other)
@@ -63,13 +38,18 @@ static bool holds(void *context, const void *object)
 {
     struct hapax_table *table = context;
     uint64_t ticket;
-    return trie_find(&table->trie, ((const struct trie_object *)object)->hash, is_same, object, &ticket) != NULL ||
-           (load_relaxed(&table->has_lone_values) && registry_contains(table->registry, object));
+    return trie_find(&table->set.trie, ((const struct trie_object *)object)->hash, is_same, object, &ticket) != NULL ||
+           (load_relaxed(&table->has_lone_values) && registry_contains(table->set.registry, object));
 }
 
 static const struct registry_kind values = {
-    .doubt = doubt, .prefetch = prefetch, .settle = settle, .destroy = destroy, .holds = holds, .care = care};
-static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region outlives the table");
+    .doubt = doubt,
+    .prefetch = weak_set_prefetch,
+    .settle = settle,
+    .destroy = weak_set_destroy,
+    .holds = holds,
+    .care = weak_set_care,
+};
 
 /* ---- Tables ---- */
 
@@ -90,8 +70,7 @@ hapax_table *hapax_table_new(const struct hapax_type *type, unsigned flags)
         table->type = *type;
     table->is_strings = table->type.size == 0 && table->type.hash == NULL && table->type.equal == NULL &&
                         table->type.copy == NULL && table->type.flags == 0;
-    table->registry = registry_new(&values, table, table, flags & HAPAX_TABLE_KEEPS_VALUES ? &table->kept : NULL);
-    if (table->registry == NULL || !trie_init(&table->trie, registry_outside(table->registry)))
+    if (!weak_set_init(&table->set, &values, table, flags & HAPAX_TABLE_KEEPS_VALUES ? &table->kept : NULL))
         return NULL;
     collector_wrote(table);
     return table;
@@ -155,43 +134,6 @@ static struct hapax_canonical *new_canonical(struct hapax_table *table, const st
     return canonical;
 }
 
-/* After a value has come: the root grows when it has to, and every writer does a part of it. */
-static void keep_in_shape(struct hapax_table *table, const atomic_word *word)
-{
-    if (unlikely(registry_round(word))) {
-        trie_consider_growth(&table->trie, registry_estimate(table->registry));
-        /* The library's thread takes the root of a large table together when its values have died. Where it cannot
-         * run, inserts grow into the wide root again. */
-        if (load_relaxed(&table->trie.moved_out))
-            (void)executor_ensure_threads();
-    }
-    trie_help(&table->trie);
-}
-
-static hapax_handle publish(struct hapax_table *table, const struct table_key *key,
-                            struct hapax_canonical *canonical, uint64_t ticket)
-{
-    atomic_word *word = registry_reserve(table->registry, thread_self->lane);
-    if (word == NULL)
-        return NULL;
-    for (;;) {
-        enum trie_outcome outcome = trie_insert(&table->trie, &canonical->in_trie, ticket, word);
-        if (outcome == TRIE_DONE)
-            break;
-        struct hapax_canonical *found = NULL;
-        bool room = outcome != TRIE_CROWDED || trie_make_room(&table->trie);
-        if (room)
-            found = trie_find(&table->trie, canonical->in_trie.hash, table_equal, key, &ticket);
-        if (!room || found != NULL) {
-            registry_cancel(table->registry, word);
-            return found;
-        }
-    }
-    registry_filled(table->registry, word);
-    keep_in_shape(table, word);
-    return canonical;
-}
-
 /* A value that does not equal itself is found by nobody: it is kept out of the trie, where it would only be in the
  * way of others with its hash. */
 static hapax_handle intern_alone(struct hapax_table *table, const struct table_key *key, uint64_t hash)
@@ -199,26 +141,22 @@ static hapax_handle intern_alone(struct hapax_table *table, const struct table_k
     struct hapax_canonical *canonical = new_canonical(table, key, hash);
     if (canonical == NULL)
         return NULL;
-    atomic_word *word = registry_reserve(table->registry, thread_self->lane);
-    if (word == NULL)
-        return NULL;
     store_relaxed(&table->has_lone_values, true);
-    store_release(word, (uintptr_t)canonical); /* release: an iteration finds it filled in */
-    registry_filled(table->registry, word);
-    return canonical;
+    return weak_set_add_unfound(&table->set, &canonical->in_trie) ? canonical : NULL;
 }
 
 hapax_handle table_intern(struct hapax_table *table, const struct table_key *key, uint64_t hash)
 {
     uint64_t ticket;
-    hapax_handle handle = trie_find(&table->trie, hash, table_equal, key, &ticket);
+    hapax_handle handle = trie_find(&table->set.trie, hash, table_equal, key, &ticket);
     if (handle == NULL) {
         int before = errno;
         if (table->type.equal != NULL && !table->type.equal(key->value, key->value, key->size)) {
             handle = intern_alone(table, key, hash);
         } else {
             struct hapax_canonical *canonical = new_canonical(table, key, hash);
-            handle = canonical != NULL ? publish(table, key, canonical, ticket) : NULL;
+            if (canonical != NULL)
+                handle = weak_set_publish(&table->set, &canonical->in_trie, table_equal, key, ticket);
             keep_reachable(canonical);
         }
         if (handle != NULL)
@@ -250,7 +188,7 @@ bool hapax_table_each(hapax_table *table, bool (*visit)(hapax_handle, void *), v
         return false;
     }
     struct visit each = {visit, context};
-    bool to_the_end = registry_each(table->registry, visit_object, &each);
+    bool to_the_end = registry_each(table->set.registry, visit_object, &each);
     keep_reachable(table);
     return to_the_end;
 }
@@ -271,12 +209,12 @@ void hapax_table_stats(hapax_table *table, struct hapax_table_stats *stats)
     if (table == NULL || thread_enter() == NULL)
         return;
     struct trie_size size;
-    trie_measure(&table->trie, &size);
-    registry_each(table->registry, count_value, stats);
-    stats->evicted = registry_evicted(table->registry);
+    trie_measure(&table->set.trie, &size);
+    registry_each(table->set.registry, count_value, stats);
+    stats->evicted = registry_evicted(table->set.registry);
     stats->slots = size.slots;
     stats->levels = size.levels;
-    stats->overhead_bytes = sizeof *table + size.bytes + registry_bytes(table->registry);
-    stats->lookups_waited = load_relaxed(&table->trie.waited);
+    stats->overhead_bytes = sizeof *table + size.bytes + registry_bytes(table->set.registry);
+    stats->lookups_waited = load_relaxed(&table->set.trie.waited);
     keep_reachable(table);
 }

@@ -1,18 +1,16 @@
-/* A table of canonical values: a trie, a registry, and how values of its type behave. */
+/* A table of canonical values: a weak set of them, and how values of its type behave. */
 #ifndef HAPAX_TABLE_H
 #define HAPAX_TABLE_H
 
 #include <hapax/handle.h>
 
-#include "registry.h"
-#include "trie.h"
+#include "weak_set.h"
 
 /* Scanned, collected memory. */
 struct hapax_table {
-    struct trie trie;
+    struct weak_set set;
     bool is_strings;            /* plain byte strings: neither a hash nor an equality of the user's, no pointers */
     struct hapax_type type;     /* a copy */
-    struct registry *registry;
     atomic_bool has_lone_values;    /* of those that do not equal themselves: in the registry, but not in the trie */
     void *_Atomic kept;         /* the registry's words, where the table keeps its values */
 };

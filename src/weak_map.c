@@ -4,7 +4,6 @@
 
 #include "collector.h"
 #include "debug.h"
-#include "executor.h"
 #include "hash.h"
 #include "memory.h"
 #include "thread.h"
@@ -34,27 +33,15 @@ static const void *subject(void *object)
     return (const void *)entry->waiter.base;
 }
 
-/* What `settle` gets of an entry that stays in the trie. */
-#define STAYS ((uintptr_t)3)
-
-/* An entry that somebody holds may be amidst a move inside the trie: it stays there, where nobody finds it, until a
- * collection finds it unmarked, which proves that it stands in one place. */
+/* An entry that somebody holds stays in the trie, where nobody finds it. */
 static uintptr_t doubt(void *context, void *object)
 {
-    struct hapax_weak_map *map = context;
     struct weak_map_entry *entry = object;
     entry->collected = collector_base((void *)load_relaxed(&entry->value)) != NULL;
     if (collector_is_marked(entry))
-        return (uintptr_t)entry | STAYS;
+        return weak_set_stays(entry);
     collector_mark(entry); /* its memory, until it is settled */
-    return (uintptr_t)trie_doubt(&map->trie, &entry->in_trie) | 1;
-}
-
-static void prefetch(void *context, const void *object)
-{
-    struct hapax_weak_map *map = context;
-    const struct weak_map_entry *entry = object;
-    __builtin_prefetch((const void *)trie_favourite_place(&map->trie, entry->in_trie.hash));
+    return weak_set_doubt(context, &entry->in_trie);
 }
 
 /* Where the collector brings a key back after the values were marked, and the value was not among what came back with
@@ -80,34 +67,23 @@ static bool survived(const void *object)
     return false;
 }
 
-static void *settle(void *context, uintptr_t word)
+static void *settle(void *context, uintptr_t doubted)
 {
     (void)context;
-    if ((word & STAYS) != STAYS)
-        return trie_settle((atomic_word *)(word & ~(uintptr_t)1), survived);
-    struct weak_map_entry *entry = (struct weak_map_entry *)(word & ~STAYS);
-    (void)survived(entry);
-    return entry;
-}
-
-static void destroy(void *outside)
-{
-    trie_region_free(&((struct weak_map_outside *)outside)->region);
-}
-
-static void care(void *context)
-{
-    struct hapax_weak_map *map = context;
-    trie_shrink(&map->trie, registry_estimate(map->registry));
+    void *held = weak_set_staying(doubted);
+    if (held == NULL)
+        return weak_set_settle(doubted, survived);
+    (void)survived(held);
+    return held;
 }
 
 const struct registry_kind weak_map_kind = {
     .subject = subject,
     .doubt = doubt,
-    .prefetch = prefetch,
+    .prefetch = weak_set_prefetch,
     .settle = settle,
-    .destroy = destroy,
-    .care = care,
+    .destroy = weak_set_destroy,
+    .care = weak_set_care,
 };
 static_assert(sizeof(struct weak_map_outside) <= REGISTRY_OUTSIDE_BYTES, "what is outside outlives the map");
 
@@ -121,43 +97,8 @@ static bool is_entry_of(const void *object, const void *key)
 /* The entry of a key, which the caller holds, or NULL with a ticket; perhaps one that was removed. */
 static struct weak_map_entry *find(struct hapax_weak_map *map, const void *key, uint64_t hash, uint64_t *ticket)
 {
-    struct weak_map_entry *entry = trie_find_quickly(&map->trie, hash, is_entry_of, key);
-    return entry != NULL ? entry : trie_find(&map->trie, hash, is_entry_of, key, ticket);
-}
-
-static void keep_in_shape(struct hapax_weak_map *map, const atomic_word *word)
-{
-    if (unlikely(registry_round(word))) {
-        trie_consider_growth(&map->trie, registry_estimate(map->registry));
-        /* The library's thread takes a wide root together when its entries have died. */
-        if (load_relaxed(&map->trie.moved_out))
-            (void)executor_ensure_threads();
-    }
-    trie_help(&map->trie);
-}
-
-/* Publishes an entry; what is found instead where another thread was first. NULL with ENOMEM. */
-static struct weak_map_entry *publish(struct hapax_weak_map *map, struct weak_map_entry *entry, uint64_t ticket)
-{
-    atomic_word *word = registry_reserve(map->registry, thread_self->lane);
-    if (word == NULL)
-        return NULL;
-    for (;;) {
-        enum trie_outcome outcome = trie_insert(&map->trie, &entry->in_trie, ticket, word);
-        if (outcome == TRIE_DONE)
-            break;
-        struct weak_map_entry *found = NULL;
-        bool room = outcome != TRIE_CROWDED || trie_make_room(&map->trie);
-        if (room)
-            found = trie_find(&map->trie, entry->in_trie.hash, is_entry_of, load_relaxed(&entry->key), &ticket);
-        if (!room || found != NULL) {
-            registry_cancel(map->registry, word);
-            return found;
-        }
-    }
-    registry_filled(map->registry, word);
-    keep_in_shape(map, word);
-    return entry;
+    struct weak_map_entry *entry = trie_find_quickly(&map->set.trie, hash, is_entry_of, key);
+    return entry != NULL ? entry : trie_find(&map->set.trie, hash, is_entry_of, key, ticket);
 }
 
 /* ---- The public functions ---- */
@@ -176,9 +117,7 @@ hapax_weak_map *hapax_weak_map_new(void)
         errno = ENOMEM;
         return NULL;
     }
-    map->registry = registry_new(&weak_map_kind, map, map, NULL);
-    if (map->registry == NULL ||
-        !trie_init(&map->trie, &((struct weak_map_outside *)registry_outside(map->registry))->region))
+    if (!weak_set_init(&map->set, &weak_map_kind, map, NULL))
         return NULL;
     collector_wrote(map);
     return map;
@@ -197,7 +136,7 @@ static int add(struct hapax_weak_map *map, const void *key, void *value, uint64_
     store_relaxed(&entry->key, key);
     entry->waiter.base = (uintptr_t)base;
     store_relaxed(&entry->value, (uintptr_t)value); /* the trie's release publishes it */
-    struct weak_map_entry *found = publish(map, entry, ticket);
+    struct weak_map_entry *found = weak_set_publish(&map->set, &entry->in_trie, is_entry_of, key, ticket);
     if (found == NULL)
         return -1;
     if (found != entry)

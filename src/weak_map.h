@@ -1,4 +1,4 @@
-/* Weak maps: a trie and a registry of entries each. The public functions are in <hapax/weak_map.h>; what a collection
+/* Weak maps: a weak set of entries each. The public functions are in <hapax/weak_map.h>; what a collection
  * does with the values stands in ephemeron.h. */
 #ifndef HAPAX_WEAK_MAP_PRIVATE_H
 #define HAPAX_WEAK_MAP_PRIVATE_H
@@ -6,8 +6,7 @@
 #include <hapax/weak_map.h>
 
 #include "ephemeron.h"
-#include "registry.h"
-#include "trie.h"
+#include "weak_set.h"
 
 /* Plain memory: neither the key nor the value is kept alive by it. Lives while its key and its map do. */
 struct weak_map_entry {
@@ -20,13 +19,12 @@ struct weak_map_entry {
 
 /* Scanned, collected memory. */
 struct hapax_weak_map {
-    struct trie trie;
-    struct registry *registry;
+    struct weak_set set;
 };
 
 /* Outside of collected memory, as long as the registry. */
 struct weak_map_outside {
-    struct trie_region region;
+    struct trie_region region;  /* the set's */
     struct waiter waiter;       /* .base: the map */
 };
 
