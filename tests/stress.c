@@ -309,6 +309,7 @@ struct worker {
     struct holding *in_collected, *in_range, *on_stack;
     struct pinned *pinned;                      /* in memory that is not searched */
     struct watch *watches[8];
+    hapax_span *keys;                           /* each value's text */
 };
 
 static struct holding *any_holding(struct worker *worker)
@@ -467,6 +468,24 @@ static void find_some(void)
             meet(subject, handle, number, "find");
             check_bytes(subject, handle, number, "found");
         }
+    }
+}
+
+/* Nothing but lookups of values that nobody holds, written out beforehand: a collection stops some thread between any
+ * two instructions of one. */
+static void look_up(const struct worker *worker)
+{
+    struct subject *subject = load_acquire(&subjects[dice(3)]);
+    for (unsigned i = 0; i < 1000; i++) {
+        unsigned number = dice(VALUES);
+        const hapax_span *key = &worker->keys[number];
+        hapax_handle handle = hapax_find_handle(subject->table, key->data, key->size);
+        if (handle == NULL && i % 4 == 0)
+            handle = hapax_make_handle(subject->table, key->data, key->size);
+        if (handle != NULL && hapax_find_handle(subject->table, key->data, key->size) != handle)
+            fail("look up: value %u of a table of kind %d was found, and is not found again", number,
+                 (int)subject->kind);
+        hapax_keep_alive(handle);
     }
 }
 
@@ -661,6 +680,9 @@ static void step(struct worker *worker)
     default:
         hold_one(worker);
         break;
+    case 16: case 17: case 18: case 19:
+        look_up(worker);
+        break;
     case 0: case 1: case 2: case 3: case 4: case 5:
         find_some();
         break;
@@ -705,6 +727,12 @@ static void *work(void *data)
     worker.in_collected = hapax_alloc(bytes);
     worker.in_range = calloc(1, bytes);
     worker.pinned = calloc(HELD, sizeof *worker.pinned);
+    worker.keys = malloc(VALUES * sizeof *worker.keys);
+    for (unsigned i = 0; i < VALUES; i++) {
+        char text[1200];
+        size_t size = text_of(i, text);
+        worker.keys[i] = (hapax_span){memcpy(malloc(size), text, size), size};
+    }
     if (hapax_add_roots(worker.in_range, bytes) != 0)
         fail("no root range");
     while (!load_relaxed(&time_is_over)) {
@@ -722,6 +750,9 @@ static void *work(void *data)
     }
     hapax_remove_roots(worker.in_range, bytes);
     free(worker.in_range);
+    for (unsigned i = 0; i < VALUES; i++)
+        free((void *)(uintptr_t)worker.keys[i].data);
+    free(worker.keys);
     free(worker.pinned);
     hapax_keep_alive(worker.in_collected);
     return NULL;
@@ -775,7 +806,7 @@ static void walk_tables(void)
     for (unsigned i = 0; i < SUBJECTS; i++) {
         struct subject *subject = load_acquire(&subjects[i]);
         struct trie_walk walk;
-        const char *error = trie_check_registry(&subject->table->trie, subject->table->registry, &walk);
+        const char *error = trie_check_registry(&subject->table->set.trie, subject->table->set.registry, &walk);
         if (error != NULL)
             fail("a table of kind %d: %s", (int)subject->kind, error);
         if (walk.alone != 0)
