@@ -12,19 +12,35 @@
 # bring a collector of their own.
 
 public_tests = \
+	tests/test_batch \
 	tests/test_cache \
 	tests/test_cache_stress \
+	tests/test_collisions \
+	tests/test_diagnosis \
 	tests/test_finalizer \
+	tests/test_handle \
+	tests/test_iteration \
 	tests/test_map_bytes \
 	tests/test_mapped_file \
+	tests/test_table \
+	tests/test_type \
 	tests/test_typed \
 	tests/test_weak_map \
 	tests/test_worker
 
 internal_tests = \
-	tests/test_mark
+	tests/test_mark \
+	tests/test_registry \
+	tests/test_trie
 
 tests_test_mark_LDADD = $(internal_libs)
+tests_test_registry_SOURCES = tests/test_registry.c $(bare_collector)
+tests_test_registry_LDADD = $(internal_libs)
+tests_test_trie_SOURCES = tests/test_trie.c $(bare_collector) $(trie_check)
+tests_test_trie_LDADD = $(internal_libs)
+
+bare_collector = tests/bare_collector.c tests/bare_collector.h
+trie_check = tests/trie_check.c tests/trie_check.h
 
 plain_tests = \
 	tests/test_explore_trie \
@@ -32,12 +48,14 @@ plain_tests = \
 
 script_tests = \
 	tests/consumer.sh \
+	tests/diagnosed.sh \
 	tests/examples.sh \
 	tests/exported-symbols.sh \
 	tests/lists.sh \
 	tests/man-examples.sh \
 	tests/man-lint.sh \
 	tests/readme-example.sh \
+	tests/stress.sh \
 	tests/test_stat.sh \
 	tests/typed.sh \
 	tests/version.sh
@@ -48,12 +66,17 @@ internal_libs = src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 plain_libs = src/libhapax-core.la $(BDWGC_LIBS)
 LDADD = src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 
+# What tests/stress.sh runs.
+tests_stress_SOURCES = tests/stress.c $(trie_check)
+tests_stress_LDADD = $(plain_libs)
+
 EXTRA_DIST += $(script_tests) tests/dying.h tests/files.h tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 
 if !THREAD_SANITIZER
 TESTS += $(script_tests)
+check_PROGRAMS += tests/stress
 if HAVE_CRITERION
 check_PROGRAMS += $(public_tests) $(internal_tests)
 TESTS += $(public_tests) $(internal_tests)

@@ -1,0 +1,411 @@
+/* Tables: apart from each other, growing and shrinking, keeping their values, dying, counting. */
+#include "config.h"
+
+#include "dying.h"
+
+#include <criterion/criterion.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+static void begin(void)
+{
+    GC_INIT();
+    cr_assert_eq(hapax_init(), 0);
+}
+
+TestSuite(table, .init = begin, .timeout = 60);
+
+static hapax_handle make(hapax_table *table, unsigned number)
+{
+    char text[40];
+    int length = snprintf(text, sizeof text, "value %u", number);
+    return hapax_make_handle(table, text, (size_t)length);
+}
+
+static hapax_handle find(hapax_table *table, unsigned number)
+{
+    char text[40];
+    int length = snprintf(text, sizeof text, "value %u", number);
+    return hapax_find_handle(table, text, (size_t)length);
+}
+
+static struct hapax_table_stats stats_of(hapax_table *table)
+{
+    struct hapax_table_stats stats;
+    hapax_table_stats(table, &stats);
+    return stats;
+}
+
+static NOINLINE void make_and_forget(hapax_table *table, unsigned first, unsigned n)
+{
+    for (unsigned i = first; i < first + n; i++)
+        cr_assert_not_null(make(table, i));
+}
+
+static hapax_handle *make_and_hold(hapax_table *table, unsigned n)
+{
+    hapax_handle *handles = hapax_alloc(n * sizeof *handles);
+    for (unsigned i = 0; i < n; i++)
+        cr_assert_not_null(handles[i] = make(table, i));
+    return handles;
+}
+
+static void expect_all(hapax_table *table, hapax_handle *handles, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        cr_assert_eq(find(table, i), handles[i], "value %u of %u", i, n);
+}
+
+/* ---- Growing and shrinking ---- */
+
+Test(table, grows_and_finds_everything)
+{
+    enum { N = 200000 };
+    hapax_table *table = hapax_table_new(NULL, 0);
+    hapax_handle *handles = make_and_hold(table, N);
+    expect_all(table, handles, N);
+    collect();
+    expect_all(table, handles, N);
+    struct hapax_table_stats stats = stats_of(table);
+    cr_expect_eq(stats.live, N);
+    cr_expect_leq(stats.levels, 5);
+    cr_expect_geq(stats.slots, N);
+    cr_expect_leq(stats.overhead_bytes, N * 32);
+}
+
+Test(table, gives_its_memory_back_when_its_values_have_died)
+{
+    enum { N = 300000 };
+    hapax_table *table = hapax_table_new(NULL, 0);
+    hapax_handle *few = make_and_hold(table, 500), *all = make_and_hold(table, N);
+    struct hapax_table_stats full = stats_of(table);
+    memset(all, 0, N * sizeof *all);
+    collect();
+    struct hapax_table_stats empty = stats_of(table);
+    cr_expect_geq(empty.evicted, MOST(N));
+    cr_expect_lt(empty.slots, full.slots / 4, "%llu of %llu slots", (unsigned long long)empty.slots,
+                 (unsigned long long)full.slots);
+    cr_expect_lt(empty.overhead_bytes, full.overhead_bytes / 4);
+    expect_all(table, few, 500);
+    /* And grows again. */
+    hapax_handle *many = make_and_hold(table, N);
+    expect_all(table, many, N);
+    cr_expect(memcmp(few, many, 500 * sizeof *few) == 0);
+}
+
+/* Values come and go, never many at once: memory stays where it is, and lookups do not get longer. */
+Test(table, many_turnovers_leave_no_trace)
+{
+    enum { N = 20000, ROUNDS = 40 };
+    hapax_table *table = hapax_table_new(NULL, 0);
+    struct hapax_table_stats stats, first = {0};
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        hapax_handle *handles = hapax_alloc(N * sizeof *handles);
+        for (unsigned i = 0; i < N; i++)
+            handles[i] = make(table, round * N + i);
+        hapax_keep_alive(handles);
+        collect();
+        stats = stats_of(table);
+        if (round == 4)
+            first = stats;
+    }
+    cr_expect_geq(stats.evicted, (uint64_t)MOST(N) * (ROUNDS - 2));
+    cr_expect_leq(stats.levels, 5);
+    cr_expect_leq(stats.overhead_bytes, 2 * first.overhead_bytes);
+    cr_expect_leq(stats.slots, 2 * first.slots);
+    make_and_hold(table, N);
+    cr_expect_leq(stats_of(table).levels, 5);
+}
+
+/* ---- Keeping values ---- */
+
+Test(table, keeps_its_values_where_asked_to)
+{
+    enum { N = 20000 };
+    hapax_table *table = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
+    make_and_forget(table, 0, N);
+    collect();
+    collect();
+    struct hapax_table_stats stats = stats_of(table);
+    cr_expect_eq(stats.live, N);
+    cr_expect_eq(stats.evicted, 0);
+    for (unsigned i = 0; i < N; i++) {
+        hapax_handle handle = find(table, i);
+        cr_assert_not_null(handle);
+        cr_assert_eq(make(table, i), handle);
+    }
+}
+
+enum { PINNED = 20, KEPT = 500 };
+
+/* Pinned tables whose addresses stand nowhere. */
+static NOINLINE void pin_tables(uintptr_t *hidden, hapax_handle *held, atomic_uint *dead)
+{
+    for (unsigned t = 0; t < PINNED; t++) {
+        hapax_table *table = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
+        cr_assert_eq(hapax_pin(table), 0);
+        hidden[t] = ~(uintptr_t)table;
+        for (unsigned i = 0; i < KEPT; i++) {
+            hapax_handle handle = make(table, i);
+            cr_assert_eq(hapax_add_cleanup(handle, count_one, dead, NULL), 0);
+            if (i == t)
+                held[t] = handle;
+        }
+    }
+}
+
+static NOINLINE void check_and_unpin(const uintptr_t *hidden)
+{
+    for (unsigned t = 0; t < PINNED; t++) {
+        hapax_table *table = (hapax_table *)~hidden[t];
+        cr_assert_eq(stats_of(table).live, KEPT);
+        for (unsigned i = 0; i < KEPT; i++)
+            cr_assert_not_null(find(table, i));
+        hapax_unpin(table);
+    }
+}
+
+Test(table, unpinned_it_lets_all_go_at_once)
+{
+    static atomic_uint dead;
+    uintptr_t hidden[PINNED];
+    hapax_handle *held = hapax_alloc(PINNED * sizeof *held);
+    pin_tables(hidden, held, &dead);
+    collect_all();
+    cr_expect_eq(atomic_load(&dead), 0);
+    check_and_unpin(hidden);
+    bury();
+    hapax_collect();
+    cr_expect(hapax_wait_cleanups(60000));
+    cr_expect_geq(atomic_load(&dead), MOST(PINNED) * (KEPT - 1));
+    cr_expect_leq(atomic_load(&dead), PINNED * (KEPT - 1));
+    for (unsigned t = 0; t < PINNED; t++) {
+        char text[40];
+        snprintf(text, sizeof text, "value %u", t);
+        cr_assert_str_eq(hapax_handle_value(held[t]), text);
+    }
+}
+
+struct node {
+    hapax_handle left, right;
+};
+
+Test(table, kept_values_keep_what_they_point_to)
+{
+    enum { N = 3000 };
+    struct hapax_type type = {.size = sizeof(struct node), .flags = HAPAX_TYPE_HAS_POINTERS};
+    hapax_table *table = hapax_table_new(&type, HAPAX_TABLE_KEEPS_VALUES);
+    for (unsigned i = 0; i < N; i++) {
+        struct node node = {make(hapax_strings(), i), make(hapax_strings(), i + 1)};
+        cr_assert_not_null(hapax_make_handle(table, &node, sizeof node));
+    }
+    collect();
+    cr_expect_eq(stats_of(hapax_strings()).evicted, 0);
+    cr_expect_eq(stats_of(table).live, N);
+}
+
+/* ---- Death ---- */
+
+static NOINLINE void make_tables(unsigned tables, unsigned values, unsigned flags, atomic_uint *dead)
+{
+    for (unsigned i = 0; i < tables; i++) {
+        hapax_table *table = hapax_table_new(NULL, flags);
+        cr_assert_not_null(table);
+        cr_assert_eq(hapax_add_cleanup(table, count_one, dead, NULL), 0);
+        make_and_forget(table, 0, values);
+    }
+}
+
+static size_t address_space(void)
+{
+    size_t pages = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    cr_assert_eq(fscanf(file, "%zu", &pages), 1);
+    fclose(file);
+    return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+Test(table, dies_with_all_that_it_took)
+{
+    enum { TABLES = 100 };
+    static atomic_uint dead;
+    make_tables(20, 1000, 0, &dead);
+    collect_all();
+    size_t before = address_space();
+    for (unsigned i = 0; i < 4; i++) {
+        make_tables(TABLES, 1000, i % 2 == 0 ? 0 : HAPAX_TABLE_KEEPS_VALUES, &dead);
+        collect_all();
+    }
+    cr_expect_geq(atomic_load(&dead), MOST(20 + 4 * TABLES));
+    /* A large table reserves address space for as many values as the machine can hold. */
+    size_t reserved = (size_t)sysconf(_SC_PHYS_PAGES) * (size_t)sysconf(_SC_PAGESIZE) / 4;
+    cr_expect_leq(address_space(), before + TABLES / 5 * reserved);
+}
+
+Test(table, there_may_be_many_large_ones)
+{
+    enum { TABLES = 500, VALUES = 600 };
+    hapax_table **tables = hapax_alloc(TABLES * sizeof *tables);
+    hapax_handle **handles = hapax_alloc(TABLES * sizeof *handles);
+    for (unsigned i = 0; i < TABLES; i++) {
+        tables[i] = hapax_table_new(NULL, 0);
+        cr_assert_not_null(tables[i]);
+        handles[i] = make_and_hold(tables[i], VALUES);
+    }
+    for (unsigned i = 0; i < TABLES; i++)
+        expect_all(tables[i], handles[i], VALUES);
+    collect();
+    for (unsigned i = 0; i < TABLES; i++) {
+        expect_all(tables[i], handles[i], VALUES);
+        cr_assert_leq(stats_of(tables[i]).levels, 4);
+    }
+}
+
+/* ---- Memory that is short ---- */
+
+#ifdef __SANITIZE_ADDRESS__
+#define CAN_LIMIT false
+#else
+#define CAN_LIMIT true
+#endif
+
+static rlim_t limit_to(rlim_t bytes)
+{
+    struct rlimit limit;
+    cr_assert_eq(getrlimit(RLIMIT_AS, &limit), 0);
+    rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = bytes;
+    cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
+    return before;
+}
+
+Test(table, memory_that_is_short_is_reported, .disabled = !CAN_LIMIT)
+{
+    enum { N = 300000 };
+    hapax_table *table = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES), *other = NULL;
+    hapax_table **tables = hapax_alloc(20000 * sizeof *tables);
+    hapax_handle *handles = hapax_alloc(N * sizeof *handles);
+    GC_set_warn_proc(GC_ignore_warn_proc);
+    rlim_t before = limit_to(0);
+    unsigned made = 0, made_tables = 0;
+    errno = 0;
+    while (made < N && (handles[made] = make(table, made)) != NULL)
+        made++;
+    int error = errno;
+    errno = 0;
+    while (made_tables < 20000 && (other = hapax_table_new(NULL, 0)) != NULL)
+        tables[made_tables++] = other;
+    int table_error = errno;
+    limit_to(before);
+    cr_expect_lt(made, N);
+    cr_expect_eq(error, ENOMEM);
+    cr_expect_lt(made_tables, 20000);
+    cr_expect_eq(table_error, ENOMEM);
+    expect_all(table, handles, made);
+    cr_expect_eq(stats_of(table).live, made);
+    for (; made < N; made++)
+        cr_assert_not_null(handles[made] = make(table, made));
+    expect_all(table, handles, N);
+}
+
+/* ---- Counting ---- */
+
+Test(table, counts_exactly)
+{
+    enum { N = 10000 };
+    hapax_table *table = hapax_table_new(NULL, 0);
+    hapax_handle *handles = hapax_alloc(N * sizeof *handles);
+    uint64_t bytes = 0;
+    for (unsigned i = 0; i < N; i++) {
+        handles[i] = make(table, i);
+        bytes += hapax_handle_size(handles[i]);
+        make(table, i);
+    }
+    struct hapax_table_stats stats = stats_of(table);
+    cr_expect_eq(stats.live, N);
+    cr_expect_eq(stats.evicted, 0);
+    cr_expect_eq(stats.value_bytes, bytes);
+    cr_expect_geq(stats.slots, N);
+    cr_expect_geq(stats.overhead_bytes, stats.slots * sizeof(void *));
+    cr_expect_geq(stats.levels, 1);
+    for (unsigned i = 0; i < N; i += 2)
+        handles[i] = NULL;
+    collect();
+    stats = stats_of(table);
+    cr_expect_eq(stats.live + stats.evicted, N);
+    cr_expect_geq(stats.evicted, MOST(N / 2));
+    cr_expect_leq(stats.evicted, N / 2);
+    cr_expect_lt(stats.value_bytes, bytes * 6 / 10);
+}
+
+Test(table, no_table_counts_nothing)
+{
+    struct hapax_table_stats stats, zero = {0};
+    memset(&stats, 0xff, sizeof stats);
+    hapax_table_stats(NULL, &stats);
+    cr_expect(memcmp(&stats, &zero, sizeof stats) == 0);
+    hapax_table_stats(NULL, NULL);
+    hapax_table *table = hapax_table_new(NULL, 0);
+    hapax_table_stats(table, NULL);
+    stats = stats_of(table);
+    cr_expect_eq(stats.live, 0);
+    cr_expect_eq(stats.value_bytes, 0);
+    cr_expect_gt(stats.overhead_bytes, 0);
+}
+
+/* Evictions are none of the user's cleanups. */
+Test(table, evictions_are_no_cleanups)
+{
+    enum { N = 5000 };
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    hapax_table *table = hapax_table_new(NULL, 0);
+    make_and_forget(table, 0, N);
+    collect();
+    cr_expect_geq(stats_of(table).evicted, MOST(N), "they happen without threads");
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    cr_expect_eq(stats.cleanups_pending, 0);
+    cr_expect_eq(stats.cleanups_queued, 0);
+    cr_expect_eq(stats.cleanups_run, 0);
+    cr_expect_eq(hapax_run_cleanups(), 0);
+    cr_expect(hapax_wait_cleanups(0));
+}
+
+/* ---- Threads ---- */
+
+enum { THREADS = 4, EACH = 30000 };
+static hapax_table *shared;
+
+static void *fill(void *data)
+{
+    unsigned me = (unsigned)(uintptr_t)data;
+    hapax_handle *handles = hapax_alloc(EACH * sizeof *handles);
+    for (unsigned round = 0; round < 2; round++) {
+        for (unsigned i = 0; i < EACH; i++)
+            handles[i] = make(shared, me * EACH / 2 + i);
+        for (unsigned i = 0; i < EACH; i++)
+            cr_assert_eq(find(shared, me * EACH / 2 + i), handles[i]);
+        memset(handles, 0, EACH * sizeof *handles);
+        if (me == 0)
+            hapax_collect();
+    }
+    return NULL;
+}
+
+Test(table, threads_fill_it_together)
+{
+    shared = hapax_table_new(NULL, 0);
+    pthread_t threads[THREADS];
+    for (uintptr_t i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, fill, (void *)i), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    struct hapax_table_stats stats = stats_of(shared);
+    cr_expect_leq(stats.live, (THREADS + 1) * EACH / 2);
+    collect();
+    cr_expect_leq(stats_of(shared).live, (THREADS + 1) * EACH / 20);
+}
