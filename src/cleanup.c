@@ -9,6 +9,7 @@
 #include "executor.h"
 #include "memory.h"
 #include "thread.h"
+#include "witness.h"
 
 #include <errno.h>
 
@@ -73,13 +74,15 @@ static struct record *take_free(void)
 
 static void give_free(struct record *record)
 {
-    record->argument = NULL;
     record->function = NULL;
     record->hidden_object = 0;
     spin_acquire(&free_lock);
+    void *argument = record->argument;
+    record->argument = NULL;
     record->task.next = free_records != NULL ? &free_records->task : NULL;
     free_records = record;
     spin_release(&free_lock);
+    witness_drop(argument);
 }
 
 /* Block pointers are out of the collector's sight in static data when it was told not to look there; blocks are roots
@@ -129,7 +132,7 @@ static bool begin(struct task *task)
 static void run_record(struct task *task)
 {
     struct record *record = record_of(task);
-    record->function(record->argument);
+    record->function(witness_argument(record->argument));
     add_relaxed(&run, 1u);
 }
 
@@ -233,10 +236,15 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
     struct record *record = new_record();
     if (record == NULL)
         return -1;
+    void *stored;
+    if (!witness_store(&stored, WITNESS_OF_CLEANUP, base, argument, __builtin_return_address(0))) {
+        give_free(record);
+        return -1;
+    }
     uint64_t number = add_relaxed(&numbers, 1u) + 1;
     record->hidden_object = ~(uintptr_t)base;
     record->function = function;
-    record->argument = argument;
+    record->argument = stored;
     collector_wrote(record);
     add_relaxed(&pending, 1u);
     /* Release: a collection, or whoever stops it, finds the record filled in. */
@@ -259,10 +267,19 @@ void hapax_cleanup_stop(hapax_cleanup cleanup)
             return;
         /* A queued record stays where it is until the executor comes to it. */
         uint64_t next = stage == QUEUED ? state_of(cleanup.id, STOPPED) : (uint64_t)FREE;
-        if (!cas_acq_rel(&record->state, &state, next))
+        /* An executor that finds it stopped frees it under the lock: it is not used again before its argument is let go. */
+        void *argument = NULL;
+        spin_acquire(&free_lock);
+        bool stopped = cas_acq_rel(&record->state, &state, next);
+        if (stopped && stage == QUEUED) {
+            argument = record->argument;
+            record->argument = NULL;
+        }
+        spin_release(&free_lock);
+        if (!stopped)
             continue;
         if (stage == QUEUED) {
-            record->argument = NULL;
+            witness_drop(argument);
             sub_relaxed(&queued, 1u);
             executor_notice_stopped();
         } else {

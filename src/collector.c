@@ -304,6 +304,14 @@ void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes)
     *free_bytes = free_part;
 }
 
+void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes)
+{
+    struct GC_prof_stats_s stats = {0};
+    GC_get_prof_stats_unsafe(&stats, sizeof stats);
+    *heap_bytes = stats.heapsize_full;
+    *free_bytes = stats.free_bytes_full;
+}
+
 void collector_unblockable_signals(int signals[2])
 {
     signals[0] = GC_get_suspend_signal();

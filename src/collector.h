@@ -98,6 +98,9 @@ void collector_check(void);
 /* Bytes of the collector's heap, and of those the free ones. */
 void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes);
 
+/* The same, inside reclaim_end. */
+void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes);
+
 /* The signals that a thread must not block, since the collector stops and restarts threads with them. */
 void collector_unblockable_signals(int signals[2]);
 

@@ -22,7 +22,8 @@ static bool woke_marked;
 /* Woken, and not seen to yet. Not at once: that would recurse. */
 static struct waiter *woken;
 
-static uint64_t expected;               /* entries in all maps */
+static uint64_t expected;               /* entries in all maps, and arguments */
+uint64_t ephemeron_arguments;
 
 /* An entry takes 64 bytes of this machine's memory, its place eight. */
 #define PLACES_SHARE 8
@@ -72,7 +73,7 @@ static void notice(const void *base)
     struct waiter **at = place_of((uintptr_t)base);
     while (*at != NULL) {
         struct waiter *waiter = *at;
-        if ((waiter->base & ~WAITER_IS_MAP) != (uintptr_t)base) {
+        if ((waiter->base & ~WAITER_FLAGS) != (uintptr_t)base) {
             at = &waiter->next;
             continue;
         }
@@ -83,9 +84,9 @@ static void notice(const void *base)
     }
 }
 
-static void wait_for_base(struct waiter *waiter)
+void ephemeron_wait(struct waiter *waiter)
 {
-    struct waiter **place = place_of(waiter->base & ~WAITER_IS_MAP);
+    struct waiter **place = place_of(waiter->base & ~WAITER_FLAGS);
     waiter->next = *place;
     *place = waiter;
     waiting++;
@@ -104,7 +105,7 @@ static bool visit_entry(void *object)
     if (value == 0)
         return false;
     if (entry->waiter.base != 0 && !collector_is_marked((void *)entry->waiter.base)) {
-        wait_for_base(&entry->waiter);
+        ephemeron_wait(&entry->waiter);
         return false;
     }
     collector_mark(entry);
@@ -117,7 +118,12 @@ static bool visit_entry(void *object)
 static void see_to(struct waiter *waiter)
 {
     if (waiter->base & WAITER_IS_MAP) {
-        registry_scan(((struct hapax_weak_map *)(waiter->base & ~WAITER_IS_MAP))->set.registry, visit_entry);
+        registry_scan(((struct hapax_weak_map *)(waiter->base & ~WAITER_FLAGS))->set.registry, visit_entry);
+        return;
+    }
+    if (waiter->base & WAITER_HAS_ARGUMENT) {
+        /* Its first member. */
+        mark_word((uintptr_t)((struct waiting_argument *)(void *)waiter)->argument);
         return;
     }
     char *entry = (char *)waiter - offsetof(struct weak_map_entry, waiter);
@@ -157,7 +163,7 @@ static void wake_marked(void)
         struct waiter **at = &load_relaxed(&places)[i];
         while (*at != NULL) {
             struct waiter *waiter = *at;
-            if (!collector_is_marked((void *)(waiter->base & ~WAITER_IS_MAP))) {
+            if (!collector_is_marked((void *)(waiter->base & ~WAITER_FLAGS))) {
                 at = &waiter->next;
                 continue;
             }
@@ -201,7 +207,7 @@ static void visit_map(struct registry *registry, void *owner)
         see_to(&outside->waiter);
         ephemeron_drain();
     } else {
-        wait_for_base(&outside->waiter);
+        ephemeron_wait(&outside->waiter);
     }
 }
 
@@ -209,7 +215,7 @@ void ephemeron_mark_end(void)
 {
     if (load_acquire(&places) == NULL) /* acquire: the room is known */
         return;
-    expected = 0;
+    expected = ephemeron_arguments;
     registry_each_of_kind(&weak_map_kind, count_entries);
     places_log = SMALLEST_LOG;
     while ((uint64_t)1 << places_log < expected && (size_t)1 << places_log < places_room)

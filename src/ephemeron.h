@@ -16,6 +16,16 @@ struct waiter {
     uintptr_t base;             /* the object that is waited for; WAITER_IS_MAP */
 };
 #define WAITER_IS_MAP ((uintptr_t)1)
+#define WAITER_HAS_ARGUMENT ((uintptr_t)2)
+#define WAITER_FLAGS ((uintptr_t)3)
+
+/* Something else that lives as long as an object does. */
+struct waiting_argument {
+    struct waiter waiter;       /* .base has WAITER_HAS_ARGUMENT */
+    void *argument;
+};
+/* How many of them there are, more or less. */
+extern uint64_t ephemeron_arguments;
 
 /* Reserves what a collection needs; the first call counts. False with ENOMEM. */
 bool ephemeron_prepare(void);
@@ -23,7 +33,9 @@ bool ephemeron_prepare(void);
 /* mark_end, before anything else asks what is marked: marks the values of living entries. */
 void ephemeron_mark_end(void);
 
-/* From then until reclaim_end. Marks all that is reached from what our marker was given. */
+/* From then until reclaim_end. The waiter's object is not marked. */
+void ephemeron_wait(struct waiter *waiter);
+/* Marks all that is reached from what our marker was given. */
 void ephemeron_drain(void);
 /* The object lives on, though it may not be marked: what waits for it is marked, with all it reaches. */
 void ephemeron_wake(const void *base);

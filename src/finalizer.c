@@ -13,6 +13,7 @@
 #include "reach.h"
 #include "registry.h"
 #include "thread.h"
+#include "witness.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -149,13 +150,14 @@ static bool begin(struct task *task)
 static void run_record(struct task *task)
 {
     struct record *record = record_of(task);
-    record->function((void *)record->object, record->argument);
+    record->function((void *)record->object, witness_argument(record->argument));
     add_relaxed(&run, 1u);
 }
 
 static void end(struct task *task)
 {
     struct record *record = record_of(task);
+    witness_drop(record->argument);
     record->object = 0;
     record->argument = NULL;
     record->next = load_relaxed(&ended);
@@ -342,6 +344,7 @@ static void remove_excluded(void *data)
     if (record == NULL)
         return;
     remove_row(find_row(request->object));
+    request->argument = record->argument;
     record->object = 0;
     record->argument = NULL;
     put_free(record);
@@ -429,14 +432,20 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
         return refuse_finalizer("the pointer does not lead to the object's first byte");
     struct request request = {.object = ~(uintptr_t)base, .function = function, .argument = argument};
     if (function == NULL) {
+        request.argument = NULL;
         collector_exclude(remove_excluded, &request);
+        witness_drop(request.argument);
         return 0;
     }
-    if (registry_holds(object))
+    if (registry_type_of(object) != NULL)
         return refuse_finalizer("the object is a handle");
     if (!mark_prepare() || !reach_prepare() || executor_ensure_threads() != 0)
         return -1;
+    if (!witness_store(&request.argument, WITNESS_OF_FINALIZER, base, argument, __builtin_return_address(0)))
+        return -1;
     int result = set(&request);
+    if (result != 0)
+        witness_drop(request.argument);
     free(request.rows);
     if (request.block != NULL)
         collector_free_root(request.block);

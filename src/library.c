@@ -7,6 +7,7 @@
 #include "canonical.h"
 #include "cleanup.h"
 #include "collector.h"
+#include "diagnosis.h"
 #include "ephemeron.h"
 #include "executor.h"
 #include "finalizer.h"
@@ -18,6 +19,7 @@
 #include "sync.h"
 #include "thread.h"
 #include "trie.h"
+#include "witness.h"
 #include "worker.h"
 
 #include <errno.h>
@@ -51,6 +53,7 @@ static void mark_end(void)
     /* First what else lives: what weak maps and finalizers keep. Then the weak words, for which an object that waits for
      * its finalizer is dead; then the cleanups, for which it is not. */
     ephemeron_mark_end();
+    witness_mark_end();
     finalizer_mark_end();
     registry_mark_end();
     finalizer_mark_condemned();
@@ -66,6 +69,27 @@ static void brought_back(const void *object)
     finalizer_brought_back(object);
 }
 
+static void report_collection(uint64_t reclaim_ns)
+{
+    struct cleanup_counts cleanups;
+    struct finalizer_counts finalizers;
+    cleanup_counts(&cleanups);
+    finalizer_counts(&finalizers);
+    uint64_t pause_ns = load_relaxed(&last_pause_ns);
+    struct collection_report report = {
+        .number = load_relaxed(&collections),
+        .pause_ns = pause_ns,
+        .library_ns = pause_ns + reclaim_ns,
+        .cleanups_pending = cleanups.pending,
+        .cleanups_queued = cleanups.queued,
+        .cleanups_run = cleanups.run,
+        .finalizers_queued = finalizers.queued,
+        .finalizers_run = finalizers.run,
+    };
+    collector_heap_inside(&report.heap_bytes, &report.free_bytes);
+    diagnosis_collected(&report);
+}
+
 static void reclaim_end(void)
 {
     uint64_t begin = monotonic_ns();
@@ -74,10 +98,15 @@ static void reclaim_end(void)
     cleanup_reclaim_end();
     finalizer_reclaim_end();
     ephemeron_reclaim_end();
+    witness_reclaim_end();
     mark_finish();
     executor_wake();
+    uint64_t spent = monotonic_ns() - begin;
     add_relaxed(&collections, 1u);
-    add_relaxed(&collector_ns, monotonic_ns() - begin);
+    add_relaxed(&collector_ns, spent);
+    if (unlikely(diagnosis_of_collections))
+        report_collection(spent);
+    diagnosis_wake();
 }
 
 void library_times(struct library_times *times)
@@ -93,6 +122,7 @@ void library_times(struct library_times *times)
  * lock of ours waits for the collector, and a collection that ends meanwhile takes none of ours. From the outside in. */
 static void before_fork(void)
 {
+    diagnosis_fork_prepare();
     executor_fork_prepare();
     flight_fork_prepare();
     cleanup_fork_prepare();
@@ -109,6 +139,7 @@ static void after_fork_in_parent(void)
     cleanup_fork_done();
     flight_fork_parent();
     executor_fork_parent();
+    diagnosis_fork_parent();
 }
 
 static void after_fork_in_child(void)
@@ -120,6 +151,7 @@ static void after_fork_in_child(void)
     flight_fork_child();
     worker_fork_child();
     executor_fork_child();
+    diagnosis_fork_child();
 }
 
 /* ---- The start ---- */
@@ -134,7 +166,7 @@ static int start(void)
     if (!threads && thread_start() != 0)
         return -1;
     threads = true;
-    if (executor_start_up() != 0 || collector_start(&hooks) != 0)
+    if (diagnosis_start() != 0 || executor_start_up() != 0 || collector_start(&hooks) != 0)
         return -1;
     /* Whoever holds the bytes of a canonical value holds the value. */
     collector_recognize_offset(SHORT_VALUE);

@@ -30,6 +30,8 @@ hapax_core_sources = \
 	src/counted_set.h \
 	src/debug.c \
 	src/debug.h \
+	src/diagnosis.c \
+	src/diagnosis.h \
 	src/ephemeron.c \
 	src/ephemeron.h \
 	src/executor.c \
@@ -60,6 +62,8 @@ hapax_core_sources = \
 	src/registry.c \
 	src/registry.h \
 	src/stats.c \
+	src/symbol.c \
+	src/symbol.h \
 	src/sync.c \
 	src/sync.h \
 	src/table.c \
@@ -77,6 +81,8 @@ hapax_core_sources = \
 	src/weak_set.c \
 	src/weak_set.h \
 	src/weak_word.h \
+	src/witness.c \
+	src/witness.h \
 	src/worker.c \
 	src/worker.h
 

@@ -7,6 +7,7 @@
 #include "collector.h"
 #include "counted_set.h"
 #include "debug.h"
+#include "diagnosis.h"
 #include "registry.h"
 #include "thread.h"
 
@@ -125,4 +126,5 @@ void hapax_collect(void)
     collector_collect();
     collector_check();
     registry_wait_cared();
+    diagnosis_print();
 }

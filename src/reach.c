@@ -8,7 +8,7 @@
 
 #include <errno.h>
 
-enum { LIMIT = 1 << 18, SLOTS = 2 * LIMIT };
+enum { LIMIT = 1 << 18, SLOTS = 2 * LIMIT, KEPT = 1 << 12 };
 
 size_t reach_limit = LIMIT;
 
@@ -17,9 +17,11 @@ size_t reach_limit = LIMIT;
 struct memory {
     const void *queue[LIMIT];
     uint32_t slots[SLOTS];
+    uint32_t slot_of[LIMIT];    /* by number */
 };
 static struct memory *_Atomic memory;
 static size_t seen;
+size_t reach_passed;
 
 bool reach_prepare(void)
 {
@@ -61,6 +63,7 @@ static bool look_into(const void *base, bool (*enter)(const void *base))
         if (seen == reach_limit)
             return false;
         known->queue[seen++] = next;
+        known->slot_of[seen - 1] = (uint32_t)(slot - known->slots);
         *slot = (uint32_t)seen;
     }
     return true;
@@ -79,9 +82,13 @@ bool reach_search(const void *from, bool (*enter)(const void *base))
 
 void reach_forget(void)
 {
-    if (seen == 0)
-        return;
-    /* What was used of the slots is spread over all of them. */
-    pages_give_back(load_relaxed(&memory), sizeof(struct memory));
-    seen = 0;
+    struct memory *known = load_relaxed(&memory);
+    reach_passed += seen;
+    if (seen > KEPT) {
+        /* What was used of the slots is spread over all of them. */
+        pages_give_back(known, sizeof *known);
+        seen = 0;
+    }
+    while (seen > 0)
+        known->slots[known->slot_of[--seen]] = 0;
 }

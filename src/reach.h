@@ -17,6 +17,9 @@ bool reach_prepare(void);
 bool reach_search(const void *from, bool (*enter)(const void *base));
 void reach_forget(void);
 
+/* How many objects all searches have remembered so far. */
+extern size_t reach_passed;
+
 /* The most objects a search remembers; less for tests. */
 extern size_t reach_limit;
 

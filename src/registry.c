@@ -327,22 +327,25 @@ bool registry_contains(struct registry *registry, const void *object)
     return false;
 }
 
-static void find_holder(void *data)
+struct question {
+    const void *object;
+    const char *answer;
+};
+
+static void ask_all(void *data)
 {
-    const void **object = data;
-    for (struct registry *registry = load_acquire(&registries); registry != NULL;
+    struct question *question = data;
+    for (struct registry *registry = load_acquire(&registries); registry != NULL && question->answer == NULL;
          registry = load_acquire(&registry->next))
-        if (registry->kind->holds != NULL && registry->kind->holds(registry->context, *object)) {
-            *object = NULL;
-            return;
-        }
+        if (registry->kind->type_of != NULL)
+            question->answer = registry->kind->type_of(registry->context, question->object);
 }
 
-bool registry_holds(const void *object)
+const char *registry_type_of(const void *object)
 {
-    const void *left = object;
-    collector_exclude(find_holder, &left);
-    return left == NULL;
+    struct question question = {object, NULL};
+    collector_exclude(ask_all, &question);
+    return question.answer;
 }
 
 /* ---- The steps of a collection ---- */

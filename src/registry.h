@@ -34,9 +34,9 @@ struct registry_kind {
     void *(*settle)(void *owner, uintptr_t entry);
     /* reclaim_end: the owner itself is gone, only `outside` is left of it. */
     void (*destroy)(void *outside);
-    /* While no collection runs and none can start: whether this object, whoever it belongs to, is one of the owner's.
-     * May be NULL: it has none that anybody asks for. */
-    bool (*holds)(void *context, const void *object);
+    /* While no collection runs and none can start: what this object, whoever it belongs to, is called where it is one of
+     * the owner's, else NULL. NULL function: nobody asks. */
+    const char *(*type_of)(void *context, const void *object);
     /* Some time after objects were evicted, outside of everything: the context is held. May be NULL. */
     void (*care)(void *context);
 };
@@ -78,8 +78,8 @@ uint64_t registry_bytes(struct registry *registry);
  * is held during the call. True where it came to the end; waits for a collection to settle where it must. */
 bool registry_each(struct registry *registry, bool (*visit)(void *object, void *context), void *context);
 
-/* Whether a registry of any owner holds the object, as its kind's `holds` says. */
-bool registry_holds(const void *object);
+/* What an object of any owner's is called, as its kind's `type_of` says; NULL: it is nobody's. */
+const char *registry_type_of(const void *object);
 /* While no collection runs and none can start: whether the object stands in this registry. Looks at each word. */
 bool registry_contains(struct registry *registry, const void *object);
 

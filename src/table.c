@@ -34,12 +34,14 @@ static bool is_same(const void *object, const void *other)
     return object == other;
 }
 
-static bool holds(void *context, const void *object)
+static const char *type_of(void *context, const void *object)
 {
     struct hapax_table *table = context;
     uint64_t ticket;
-    return trie_find(&table->set.trie, ((const struct trie_object *)object)->hash, is_same, object, &ticket) != NULL ||
-           (load_relaxed(&table->has_lone_values) && registry_contains(table->set.registry, object));
+    if (trie_find(&table->set.trie, ((const struct trie_object *)object)->hash, is_same, object, &ticket) == NULL &&
+        !(load_relaxed(&table->has_lone_values) && registry_contains(table->set.registry, object)))
+        return NULL;
+    return table->type.name != NULL ? table->type.name : table->is_strings ? "string" : "value";
 }
 
 static const struct registry_kind values = {
@@ -47,7 +49,7 @@ static const struct registry_kind values = {
     .prefetch = weak_set_prefetch,
     .settle = settle,
     .destroy = weak_set_destroy,
-    .holds = holds,
+    .type_of = type_of,
     .care = weak_set_care,
 };
 

@@ -1,0 +1,396 @@
+/* What HAPAX_DEBUG=cleanups and HAPAX_DEBUG=stats print. */
+#include "config.h"
+
+#include "dying.h"
+
+#include <criterion/criterion.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { FEW = 20, MANY = 1000 };
+#define NEVER_CLEANED "its cleanup never runs: only the cleanup's argument reaches it"
+#define NEVER_FINALIZED "its finalizer never runs: only the finalizer's argument reaches it"
+#define CYCLE "its finalizer never runs: the object reaches itself"
+
+struct node {
+    struct node *next, *other;
+    size_t number;
+    char space[40];
+};
+
+static int printed = -1;
+
+/* From here on standard error is a file. */
+static void ask_for(const char *words)
+{
+    char name[] = "/tmp/hapax-diagnosis-XXXXXX";
+    printed = mkstemp(name);
+    cr_assert_geq(printed, 0);
+    unlink(name);
+    cr_assert_eq(dup2(printed, STDERR_FILENO), STDERR_FILENO);
+    if (words != NULL)
+        setenv("HAPAX_DEBUG", words, 1);
+    else
+        unsetenv("HAPAX_DEBUG");
+    cr_assert_eq(hapax_init(), 0);
+}
+
+/* All that was printed so far. */
+static char *text(void)
+{
+    static char buffer[1 << 20];
+    fflush(stderr);
+    ssize_t length = pread(printed, buffer, sizeof buffer - 1, 0);
+    cr_assert_geq(length, 0);
+    buffer[length] = '\0';
+    return buffer;
+}
+
+static unsigned lines_with(const char *words)
+{
+    unsigned lines = 0;
+    for (char *line = strtok(text(), "\n"); line != NULL; line = strtok(NULL, "\n"))
+        lines += strncmp(line, "hapax: ", 7) == 0 && strstr(line, words) != NULL;
+    return lines;
+}
+
+static void nothing(void *arg)
+{
+    (void)arg;
+}
+
+static struct node *new_node(size_t number)
+{
+    struct node *node = hapax_alloc(sizeof *node);
+    cr_assert_not_null(node);
+    node->number = number;
+    return node;
+}
+
+/* Hidden from the collector. */
+static uintptr_t hidden[MANY];
+
+static NOINLINE void leak_by_cleanup(size_t i)
+{
+    struct node *object = new_node(i), *between = new_node(i), *arg = new_node(i);
+    arg->next = between;
+    between->other = object;
+    hidden[i] = ~(uintptr_t)object;
+    cr_assert_eq(hapax_add_cleanup(&object->number, nothing, arg, NULL), 0);
+}
+
+static atomic_uint finalized, cleaned;
+
+static void finalize(void *object, void *arg)
+{
+    const struct node *node = object, *expected = arg;
+    if (expected == NULL || expected->number == node->number)
+        atomic_fetch_add(&finalized, 1u);
+}
+
+static NOINLINE void leak_by_finalizer(size_t i)
+{
+    struct node *object = new_node(i), *arg = new_node(i);
+    arg->next = object;
+    cr_assert_eq(hapax_set_finalizer(object, finalize, arg), 0);
+}
+
+static NOINLINE void make_cycle(size_t i)
+{
+    struct node *object = new_node(i);
+    object->next = new_node(i);
+    object->next->other = object;
+    cr_assert_eq(hapax_set_finalizer(object, finalize, NULL), 0);
+}
+
+static NOINLINE void repeat(void (*make)(size_t), size_t times)
+{
+    for (size_t i = 0; i < times; i++)
+        make(i);
+}
+
+/* ---- HAPAX_DEBUG=cleanups ---- */
+
+static bool was_leaked(uintptr_t address)
+{
+    for (size_t i = 0; i < FEW; i++)
+        if (hidden[i] == ~address)
+            return true;
+    return false;
+}
+
+Test(diagnosis, names_objects_that_their_own_cleanups_keep)
+{
+    ask_for("cleanups");
+    repeat(leak_by_cleanup, FEW);
+    collect();
+    cr_assert_geq(lines_with(NEVER_CLEANED), MOST(FEW));
+    for (char *line = strtok(text(), "\n"); line != NULL; line = strtok(NULL, "\n")) {
+        size_t size;
+        void *address;
+        cr_assert_eq(sscanf(line, "hapax: object of %zu bytes at %p never dies", &size, &address), 2);
+        cr_assert_geq(size, sizeof(struct node));
+        cr_assert(was_leaked((uintptr_t)address));
+    }
+    if (system("addr2line --version >/dev/null 2>&1") == 0) {
+        cr_assert_geq(lines_with("added in leak_by_cleanup (test_diagnosis.c:"), MOST(FEW));
+    } else {
+        cr_assert_geq(lines_with("added in "), MOST(FEW));
+    }
+}
+
+Test(diagnosis, names_each_once)
+{
+    ask_for("cleanups,unknown");
+    repeat(leak_by_cleanup, FEW);
+    for (unsigned i = 0; i < 4; i++)
+        collect();
+    cr_assert_geq(lines_with(NEVER_CLEANED), MOST(FEW));
+    cr_assert_leq(lines_with(NEVER_CLEANED), FEW);
+}
+
+/* More than fit between two looks. */
+Test(diagnosis, names_very_many)
+{
+    enum { VERY_MANY = 3000 };
+    ask_for("cleanups");
+    setenv("PATH", "/nonexistent", 1);
+    GC_disable();
+    for (unsigned i = 0; i < VERY_MANY / MANY; i++)
+        repeat(leak_by_cleanup, MANY);
+    GC_enable();
+    for (unsigned i = 0; i < 6; i++)
+        collect();
+    cr_assert_geq(lines_with(NEVER_CLEANED), MOST(VERY_MANY));
+    cr_assert_leq(lines_with(NEVER_CLEANED), VERY_MANY);
+}
+
+Test(diagnosis, names_finalizers_that_never_run)
+{
+    ask_for("cleanups");
+    repeat(leak_by_finalizer, FEW);
+    repeat(make_cycle, FEW);
+    collect();
+    cr_assert_geq(lines_with(NEVER_FINALIZED), MOST(FEW));
+    cr_assert_geq(lines_with(CYCLE), MOST(FEW));
+    cr_assert_leq(lines_with(NEVER_FINALIZED), FEW);
+    cr_assert_leq(lines_with(CYCLE), FEW);
+    cr_assert_eq(lines_with(NEVER_CLEANED), 0u);
+    cr_assert_eq(finalized, 0u);
+}
+
+static NOINLINE void leak_handle(size_t i)
+{
+    static hapax_table *table;
+    static const struct hapax_type type = {.name = "colour", .size = sizeof i};
+    if (table == NULL) {
+        table = hapax_table_new(&type, 0);
+        cr_assert_eq(hapax_pin(table), 0);
+    }
+    hapax_handle handle = hapax_make_handle(table, &i, sizeof i);
+    struct node *arg = new_node(i);
+    arg->next = (struct node *)(uintptr_t)handle;
+    cr_assert_eq(hapax_add_cleanup(handle, nothing, arg, NULL), 0);
+}
+
+Test(diagnosis, names_the_type_of_handles)
+{
+    ask_for("cleanups");
+    repeat(leak_handle, FEW);
+    collect();
+    cr_assert_geq(lines_with("hapax: colour of "), MOST(FEW));
+}
+
+static void tick(void *state)
+{
+    (void)state;
+}
+
+static NOINLINE void leak_worker(size_t i)
+{
+    struct node *owner = new_node(i), *state = new_node(i);
+    state->next = owner;
+    cr_assert_not_null(hapax_worker_start(owner, tick, state, 60000));
+}
+
+Test(diagnosis, names_owners_that_their_workers_reach)
+{
+    ask_for("cleanups");
+    repeat(leak_worker, FEW);
+    collect();
+    cr_assert_geq(lines_with(NEVER_CLEANED), MOST(FEW));
+}
+
+static struct node *held[FEW];
+
+static NOINLINE void leak_all_held(void)
+{
+    for (size_t i = 0; i < FEW; i++) {
+        struct node *arg = new_node(i);
+        held[i] = new_node(i);
+        arg->next = held[i];
+        cr_assert_eq(hapax_add_cleanup(held[i], nothing, arg, NULL), 0);
+    }
+}
+
+Test(diagnosis, does_not_name_what_others_hold)
+{
+    ask_for("cleanups");
+    leak_all_held();
+    collect();
+    collect();
+    cr_assert_eq(lines_with("never dies"), 0u);
+    memset(held, 0, sizeof held);
+    collect();
+    cr_assert_geq(lines_with("never dies"), MOST(FEW));
+}
+
+static void count_number(void *arg)
+{
+    const struct node *node = arg;
+    if (node->other != NULL && node->other->number == node->number)
+        atomic_fetch_add(&cleaned, 1u);
+}
+
+/* Arguments that reach other objects with cleanups, and those others; all of it dies in turn. */
+static NOINLINE void make_innocent(size_t i)
+{
+    struct node *object = new_node(i), *arg = new_node(i), *further = new_node(i), *last = new_node(i);
+    hapax_cleanup stopped;
+    arg->next = further;
+    arg->other = new_node(i);
+    last->other = new_node(i);
+    cr_assert_eq(hapax_add_cleanup(object, count_number, arg, NULL), 0);
+    cr_assert_eq(hapax_add_cleanup(further, count_number, last, NULL), 0);
+    cr_assert_eq(hapax_add_cleanup(object, count_number, further, &stopped), 0);
+    hapax_cleanup_stop(stopped);
+    hapax_cleanup_stop(stopped);
+    cr_assert_eq(hapax_set_finalizer(object, finalize, new_node(i)), 0);
+    cr_assert_eq(hapax_set_finalizer(further, finalize, object), 0);
+    cr_assert_eq(hapax_set_finalizer(further, NULL, NULL), 0);
+}
+
+Test(diagnosis, changes_nothing_for_the_innocent)
+{
+    ask_for("cleanups");
+    repeat(make_innocent, MANY);
+    for (unsigned i = 0; i < 5; i++)
+        collect_all();
+    cr_assert_eq(lines_with("never dies"), 0u);
+    cr_assert_geq(finalized, MOST(MANY));
+    cr_assert_geq(cleaned, MOST(2 * MANY));
+    cr_assert_leq(cleaned, 2 * MANY);
+}
+
+static NOINLINE void make_cyclic_arguments(hapax_weak *weaks)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        struct node *arg = new_node(i);
+        arg->next = new_node(i);
+        weaks[i] = hapax_weak_make(arg->next);
+        cr_assert_eq(hapax_set_finalizer(new_node(i), finalize, arg), 0);
+    }
+}
+
+/* What only a waiting argument reaches is as alive as without the switch. */
+Test(diagnosis, arguments_stay_until_they_were_used)
+{
+    ask_for("cleanups");
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    hapax_weak *weaks = hapax_alloc(MANY * sizeof *weaks);
+    make_cyclic_arguments(weaks);
+    for (unsigned i = 0; i < 3; i++)
+        collect();
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(((struct node *)hapax_weak_value(weaks[i]))->number, i);
+    cr_assert_geq(hapax_run_cleanups(), (size_t)MOST(MANY));
+    cr_assert_geq(finalized, MOST(MANY));
+    collect();
+    unsigned gone = 0;
+    for (size_t i = 0; i < MANY; i++)
+        gone += hapax_weak_value(weaks[i]) == NULL;
+    cr_assert_geq(gone, MOST(MANY));
+    hapax_keep_alive(weaks);
+}
+
+Test(diagnosis, is_silent_unless_asked)
+{
+    ask_for("errors");
+    repeat(leak_by_cleanup, FEW);
+    repeat(make_cycle, FEW);
+    collect_all();
+    cr_assert_str_empty(text());
+}
+
+/* ---- HAPAX_DEBUG=stats ---- */
+
+Test(diagnosis, prints_a_line_for_each_collection)
+{
+    ask_for("errors,stats");
+    for (unsigned i = 0; i < 5; i++)
+        collect();
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    cr_assert_geq(stats.collections, 5u);
+    cr_assert_eq(lines_with("collection "), stats.collections);
+    char last[64];
+    snprintf(last, sizeof last, "hapax: collection %u: ", (unsigned)stats.collections);
+    cr_assert_not_null(strstr(text(), last));
+}
+
+Test(diagnosis, counts_what_waits_and_what_ran)
+{
+    ask_for("stats");
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    GC_disable();
+    repeat(make_innocent, FEW);
+    GC_enable();
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    char pending[64];
+    snprintf(pending, sizeof pending, "cleanups: %u pending, ", (unsigned)stats.cleanups_pending);
+    collect();
+    cr_assert_eq(lines_with(pending), 1u);
+    hapax_stats(&stats);
+    snprintf(pending, sizeof pending, "finalizers: %u queued, 0 run", (unsigned)stats.cleanups_queued);
+    cr_assert_eq(lines_with(pending), 1u);
+    hapax_run_cleanups();
+    collect();
+    hapax_stats(&stats);
+    snprintf(pending, sizeof pending, "finalizers: 0 queued, %u run", (unsigned)stats.finalizers_run);
+    cr_assert_eq(lines_with(pending), 1u);
+}
+
+/* A collection that nobody asked for is printed by a thread. */
+Test(diagnosis, prints_without_being_called)
+{
+    ask_for("stats");
+    GC_gcollect();
+    for (unsigned i = 0; i < 1000 && lines_with("collection 1:") == 0; i++)
+        usleep(10000);
+    cr_assert_eq(lines_with("collection 1:"), 1u);
+}
+
+Test(diagnosis, goes_on_in_both_processes_after_a_fork)
+{
+    ask_for("stats,cleanups");
+    collect();
+    pid_t child = fork();
+    if (child == 0) {
+        repeat(leak_by_cleanup, FEW);
+        collect();
+        GC_gcollect();
+        for (unsigned i = 0; i < 1000 && lines_with("collection 3:") == 0; i++)
+            usleep(10000);
+        _exit(lines_with("never dies") >= MOST(FEW) && lines_with("collection 3:") == 1 ? 0 : 1);
+    }
+    int status;
+    cr_assert_eq(waitpid(child, &status, 0), child);
+    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    collect();
+    cr_assert_eq(lines_with("collection 2:"), 2u);
+}
