@@ -3,7 +3,9 @@
 examples = \
 	examples/expiring_cache \
 	examples/expression_tree \
+	examples/object_pool \
 	examples/shared_files \
+	examples/side_table \
 	examples/statsd_sender
 check_PROGRAMS += $(examples)
 
@@ -11,7 +13,11 @@ examples_expiring_cache_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 examples_expiring_cache_LDADD = src/libhapax.la
 examples_expression_tree_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 examples_expression_tree_LDADD = src/libhapax.la
+examples_object_pool_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+examples_object_pool_LDADD = src/libhapax.la
 examples_shared_files_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 examples_shared_files_LDADD = src/libhapax.la
+examples_side_table_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
+examples_side_table_LDADD = src/libhapax.la
 examples_statsd_sender_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 examples_statsd_sender_LDADD = src/libhapax.la
