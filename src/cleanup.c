@@ -27,7 +27,7 @@ enum stage {
 };
 enum { STAGE_BITS = 3, STAGE_MASK = 7 };
 
-/* In memory that the collector searches, so that `argument` is kept alive; it never moves and is never freed, so that a
+/* In memory that the collector searches, so that the argument is kept alive; it never moves and is never freed, so that a
  * cleanup named long ago is still recognized as gone. */
 struct record {
     struct task task;
@@ -35,6 +35,7 @@ struct record {
     uintptr_t hidden_object;    /* complement of the base: not seen by the collector */
     void (*function)(void *);
     void *argument;
+    void *argument_base;        /* of its object: a pointer into an object need not keep it alive everywhere */
 };
 
 enum { RECORDS_PER_BLOCK = 63 };
@@ -78,7 +79,7 @@ static void give_free(struct record *record)
     record->hidden_object = 0;
     spin_acquire(&free_lock);
     void *argument = record->argument;
-    record->argument = NULL;
+    record->argument = record->argument_base = NULL;
     record->task.next = free_records != NULL ? &free_records->task : NULL;
     free_records = record;
     spin_release(&free_lock);
@@ -143,7 +144,18 @@ static void end(struct task *task)
     give_free(record);
 }
 
-static const struct task_kind cleanup_task = {is_stopped, begin, run_record, end};
+static bool begin_anew(struct task *task)
+{
+    struct record *record = record_of(task);
+    uint64_t state = load_relaxed(&record->state);
+    if ((state & STAGE_MASK) != RUNNING)
+        return false;
+    store_relaxed(&record->state, state - RUNNING + QUEUED);
+    add_relaxed(&queued, 1u);
+    return true;
+}
+
+static const struct task_kind cleanup_task = {is_stopped, begin, run_record, end, begin_anew};
 
 /* ---- A collection ---- */
 
@@ -231,8 +243,10 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
     }
     if (argument != NULL && collector_base(argument) == base)
         return refuse_cleanup("the argument points into the object: the cleanup would never run");
-    if (executor_ensure_threads() != 0)
+    if (executor_ensure_threads() != 0) {
+        errno = ENOMEM; /* a thread is memory, too */
         return -1;
+    }
     struct record *record = new_record();
     if (record == NULL)
         return -1;
@@ -245,6 +259,7 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
     record->hidden_object = ~(uintptr_t)base;
     record->function = function;
     record->argument = stored;
+    record->argument_base = stored != NULL ? collector_base(stored) : NULL;
     collector_wrote(record);
     add_relaxed(&pending, 1u);
     /* Release: a collection, or whoever stops it, finds the record filled in. */
@@ -273,7 +288,7 @@ void hapax_cleanup_stop(hapax_cleanup cleanup)
         bool stopped = cas_acq_rel(&record->state, &state, next);
         if (stopped && stage == QUEUED) {
             argument = record->argument;
-            record->argument = NULL;
+            record->argument = record->argument_base = NULL;
         }
         spin_release(&free_lock);
         if (!stopped)

@@ -9,8 +9,9 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
-#include <stdio.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #ifndef GC_THREADS
@@ -32,17 +33,52 @@ static GC_await_finalize_proc previous_await;
  * allocator lock held; read by collector_check without it: a stale value only makes the check look again. */
 static _Atomic GC_word seen_collection;
 
-/* The thread that ran GC_INIT on our behalf. bdwgc takes it for the main one and makes it known by itself. */
-static pthread_t starter;
-static bool started_here;
+/* What the collection that runs has told us; with the allocator lock held. */
+static bool marking;        /* the world is stopped, and marking has begun */
+static bool roots_pushed;
+
+/* What has to be added to a size, so that a pointer one past the end leads to no neighbour. */
+static size_t end_byte;
+
+/* This thread ran GC_INIT on our behalf. bdwgc takes it for the main one and makes it known by itself. */
+static _Thread_local bool is_starter;
+
+/* May be called with the world stopped. */
+static _Noreturn void cut_off(const char *what)
+{
+    const char *parts[] = {
+        "hapax: a collection passed unseen: another part of this program has replaced the collector's ", what,
+        " without calling the previous one; weak pointers and handles can no longer be trusted\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (write(STDERR_FILENO, parts[i], strlen(parts[i])) < 0)
+            break;
+    abort();
+}
+
+static const char event_callback[] = "event callback (GC_set_on_collection_event)";
+static const char roots_callback[] = "callback for further roots (GC_set_push_other_roots)";
 
 static void on_event(GC_EventType event)
 {
-    if (event == GC_EVENT_MARK_END) {
+    switch (event) {
+    case GC_EVENT_MARK_START:
+        marking = true;
+        roots_pushed = false;
+        break;
+    case GC_EVENT_MARK_END:
+        if (!roots_pushed)
+            cut_off(roots_callback);
         store_relaxed(&seen_collection, GC_get_gc_no());
         hooks.mark_end();
-    } else if (event == GC_EVENT_RECLAIM_END) {
+        break;
+    case GC_EVENT_PRE_START_WORLD:
+        marking = false;
+        break;
+    case GC_EVENT_RECLAIM_END:
         hooks.reclaim_end();
+        break;
+    default:
+        break;
     }
     if (previous_event != NULL)
         previous_event(event);
@@ -57,29 +93,29 @@ static void GC_CALLBACK await_finalizer(void *object)
 
 static void GC_CALLBACK push_other_roots(void)
 {
+    /* Marking has begun: without the event that says so, this collection would end unseen as well. An incremental one
+     * comes by here several times; there the number tells, a collection later. */
+    if (GC_is_incremental_mode() ? GC_get_gc_no() != load_relaxed(&seen_collection) : !marking)
+        cut_off(event_callback);
     if (previous_push != NULL)
         previous_push();
     hooks.push_roots();
+    roots_pushed = true;
 }
 
-/* Puts our callbacks in front of those that are there. */
+/* Puts our callbacks in front of those that are there, once: others may have come in front of ours since. */
 static void hang_in(void)
 {
-    GC_on_collection_event_proc event = GC_get_on_collection_event();
-    if (event != on_event) {
-        previous_event = event;
-        GC_set_on_collection_event(on_event);
-    }
-    GC_push_other_roots_proc push = GC_get_push_other_roots();
-    if (push != push_other_roots) {
-        previous_push = push;
-        GC_set_push_other_roots(push_other_roots);
-    }
-    GC_await_finalize_proc await = GC_get_await_finalize_proc();
-    if (await != await_finalizer) {
-        previous_await = await;
-        GC_set_await_finalize_proc(await_finalizer);
-    }
+    static bool done;
+    if (done)
+        return;
+    done = true;
+    previous_event = GC_get_on_collection_event();
+    GC_set_on_collection_event(on_event);
+    previous_push = GC_get_push_other_roots();
+    GC_set_push_other_roots(push_other_roots);
+    previous_await = GC_get_await_finalize_proc();
+    GC_set_await_finalize_proc(await_finalizer);
 }
 
 int collector_start(const struct collector_hooks *our_hooks)
@@ -87,22 +123,37 @@ int collector_start(const struct collector_hooks *our_hooks)
     hooks = *our_hooks;
     if (!GC_is_init_called()) {
         GC_INIT();
-        starter = pthread_self();
-        started_here = true;
+        is_starter = true;
     }
     GC_allow_register_threads();
+    /* Where all interior pointers count, the collector adds the byte itself. */
+    end_byte = GC_get_all_interior_pointers() ? 0 : 1;
     store_relaxed(&seen_collection, GC_get_gc_no());
     hang_in();
     return 0;
 }
 
+/* A thread may block all signals; one that does not answer the collector's would never stop for it. */
+static void let_signals_through(void)
+{
+    int signals[2];
+    sigset_t set;
+    collector_unblockable_signals(signals);
+    sigemptyset(&set);
+    sigaddset(&set, signals[0]);
+    sigaddset(&set, signals[1]);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
 int collector_register_thread(void)
 {
     if (GC_thread_is_registered()) {
-        /* The one that ran GC_INIT for us would, when it ends without a word, make the next collection abort; the
-         * process's main thread ends with the process. */
-        return started_here && pthread_equal(starter, pthread_self()) && gettid() != getpid();
+        /* The one that ran GC_INIT for us would, when it ends without a word, make the next collection abort. */
+        if (is_starter)
+            let_signals_through();
+        return is_starter;
     }
+    let_signals_through();
     struct GC_stack_base base;
     if (GC_get_stack_base(&base) != GC_SUCCESS || GC_register_my_thread(&base) != GC_SUCCESS) {
         errno = ENOTSUP;
@@ -113,12 +164,15 @@ int collector_register_thread(void)
 
 void collector_unregister_thread(void)
 {
+    /* A cancelled thread ends with all signals blocked: it would wait for a collection that waits for it. */
+    let_signals_through();
+    is_starter = false;
     GC_unregister_my_thread();
 }
 
 void *collector_alloc_scanned(size_t size)
 {
-    return GC_MALLOC(size);
+    return size <= SIZE_MAX - end_byte ? GC_MALLOC(size + end_byte) : NULL;
 }
 
 void *collector_alloc_plain(size_t size)
@@ -283,17 +337,10 @@ void collector_collect(void)
 
 void collector_check(void)
 {
-    if (GC_get_on_collection_event() == on_event && GC_get_push_other_roots() == push_other_roots)
-        return;
-    /* Somebody came in front of us. Where they call us in turn, the collections since have been seen. */
     GC_word before = load_relaxed(&seen_collection);
-    if (GC_get_gc_no() != before && load_relaxed(&seen_collection) == before) {
-        fputs("hapax: a collection passed unseen: another part of this program has replaced the collector's event "
-              "callback (GC_set_on_collection_event) without calling the previous one; weak pointers and handles "
-              "can no longer be trusted\n",
-              stderr);
-        abort();
-    }
+    /* Where the two differ, one may have ended between the loads. */
+    if (GC_get_gc_no() != before && load_relaxed(&seen_collection) == before)
+        cut_off(event_callback);
 }
 
 void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes)

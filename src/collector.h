@@ -37,7 +37,8 @@ int collector_start(const struct collector_hooks *hooks);
 int collector_register_thread(void);
 void collector_unregister_thread(void);
 
-/* Scanned memory is zeroed, plain memory is not. NULL where memory is short. May run foreign finalizers. */
+/* Scanned memory is zeroed, and a pointer one past its end leads to no neighbour; plain memory is neither. NULL where
+ * memory is short. May run foreign finalizers. */
 void *collector_alloc_scanned(size_t size);
 void *collector_alloc_plain(size_t size);
 /* Scanned memory that is never collected; freed by hand. */
@@ -91,8 +92,8 @@ void collector_exclude(void (*function)(void *), void *argument);
 void collector_collect(void);
 
 /* Aborts with a line on standard error where a collection has passed without our hooks: somebody has replaced the
- * collector's event callback and does not call the one that was there. Weak pointers would dangle from then on.
- * Cheap enough for each refill of a run. */
+ * collector's event callback and does not call the one that was there. Weak pointers would dangle from then on. Most
+ * collections notice before they begin. Cheap. */
 void collector_check(void);
 
 /* Bytes of the collector's heap, and of those the free ones. */

@@ -15,7 +15,7 @@ struct change {
     uintptr_t start;
     size_t size;
     struct counted_range *rows;   /* for growth: new rows, and then the old ones */
-    size_t room;
+    size_t room;                  /* the set's own, and then that of the new rows */
     bool done;
 };
 
@@ -31,14 +31,18 @@ static void add(void *data)
 {
     struct change *change = data;
     struct counted_set *set = change->set;
-    if (set->used + 1 > set->room / 4 * 3)
+    change->room = set->room;
+    if (set->room == 0)
         return;
     struct counted_range *row = &set->rows[row_of(set->rows, set->room, change->start, change->size)];
-    if (row->count++ == 0) {
+    if (row->count == 0) {
+        if (set->used + 1 > set->room / 4 * 3)
+            return;
         row->start = change->start;
         row->size = change->size;
         set->used++;
     }
+    row->count++;
     change->done = true;
 }
 
@@ -94,7 +98,7 @@ bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size)
         collector_exclude(add, &change);
         if (change.done)
             return true;
-        change.room = set->room == 0 ? FIRST_ROOM : set->room * 2;
+        change.room = change.room == 0 ? FIRST_ROOM : change.room * 2;
         change.rows = calloc(change.room, sizeof *change.rows);
         if (change.rows == NULL) {
             errno = ENOMEM;

@@ -23,21 +23,28 @@ static atomic_count last_sequence;
 /* One for each call of run_next that is amidst a task; on its stack. */
 struct runner {
     struct runner *next;
+    struct task *task;
     uint64_t sequence;
     pthread_t thread;
 };
 
+/* For how long a fork waits for tasks to end. Most take microseconds. */
+enum { FORK_PATIENCE_MS = 100 };
+
 /* Protects what follows. Held for some tens of instructions; never while anything runs or is allocated. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed;          /* a task has ended, or was stopped, or a thread has retired */
+static pthread_cond_t changed;          /* a task has ended, or was stopped, or a thread has retired, or asks to */
 static struct task *first, **last = &first;
 static struct runner *runners;
 static unsigned threads, threads_wanted = 1;
+static unsigned threads_asking;         /* of threads: those whose tasks wait for others to retire */
+static unsigned forking;                /* threads that wait, before a fork, for tasks to end */
 
 static sem_t wake;                      /* posted by collections: sem_post takes no lock */
 static atomic_uint threads_to_wake;     /* = threads, for the collection */
 static atomic_bool settled_threads;     /* threads == threads_wanted, or more cannot be had */
 static _Thread_local bool is_executor;
+static _Thread_local unsigned depth;    /* tasks that this thread is amidst */
 
 static void new_condition(void)
 {
@@ -129,16 +136,21 @@ static bool run_next(void)
 {
     struct runner self;
     pthread_mutex_lock(&lock);
+    /* A fork waits for who is amidst a task, so those go on. */
+    while (forking > 0 && depth == 0)
+        pthread_cond_wait(&changed, &lock);
     struct task *task = take_oldest();
     if (task != NULL) {
-        self = (struct runner){runners, task->sequence, pthread_self()};
+        self = (struct runner){runners, task, task->sequence, pthread_self()};
         runners = &self;
     }
     pthread_mutex_unlock(&lock);
     if (task == NULL)
         return false;
 
+    depth++;
     task->kind->run(task);
+    depth--;
     task->kind->end(task);
 
     pthread_mutex_lock(&lock);
@@ -190,10 +202,8 @@ static bool is_unfinished(uint64_t sequence)
     return false;
 }
 
-bool hapax_wait_cleanups(unsigned milliseconds)
+static struct timespec in_milliseconds(unsigned milliseconds)
 {
-    if (thread_enter() == NULL)
-        return false;
     struct timespec until;
     clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += milliseconds / 1000;
@@ -202,6 +212,14 @@ bool hapax_wait_cleanups(unsigned milliseconds)
         until.tv_nsec -= 1000000000;
         until.tv_sec++;
     }
+    return until;
+}
+
+bool hapax_wait_cleanups(unsigned milliseconds)
+{
+    if (thread_enter() == NULL)
+        return false;
+    struct timespec until = in_milliseconds(milliseconds);
     uint64_t sequence = load_acquire(&last_sequence);
     pthread_mutex_lock(&lock);
     bool unfinished, in_time = true;
@@ -290,9 +308,12 @@ int hapax_set_cleanup_threads(unsigned n)
         sem_post(&wake);
     if (surplus > 0) {
         pthread_mutex_lock(&lock);
-        /* An executor that asks this itself retires when its task has ended. */
-        while (threads_wanted == n && threads > n + is_executor)
+        /* Executors that ask this themselves retire when their tasks have ended: nobody waits for those. */
+        threads_asking += is_executor;
+        pthread_cond_broadcast(&changed);
+        while (threads_wanted == n && threads > n + threads_asking)
             pthread_cond_wait(&changed, &lock);
+        threads_asking -= is_executor;
         pthread_mutex_unlock(&lock);
         return 0;
     }
@@ -301,26 +322,60 @@ int hapax_set_cleanup_threads(unsigned n)
 
 /* ---- A fork ---- */
 
+static bool others_run(void)
+{
+    for (struct runner *runner = runners; runner != NULL; runner = runner->next)
+        if (!pthread_equal(runner->thread, pthread_self()))
+            return true;
+    return false;
+}
+
 void executor_fork_prepare(void)
 {
+    struct timespec until = in_milliseconds(FORK_PATIENCE_MS);
     pthread_mutex_lock(&lock);
+    forking++;
+    while (others_run() && pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT)
+        ;
 }
 
 void executor_fork_parent(void)
 {
+    forking--;
+    pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
+}
+
+/* Back to where its number belongs. The lock is held. */
+static void queue_anew(struct task *task)
+{
+    take_incoming();
+    struct task **at = &first;
+    while (*at != NULL && (*at)->sequence < task->sequence)
+        at = &(*at)->next;
+    task->next = *at;
+    *at = task;
+    if (task->next == NULL)
+        last = &task->next;
 }
 
 void executor_fork_child(void)
 {
     bool had_threads = threads > 0;
-    /* Only the calling thread is left, and its own tasks are the only ones that go on. */
-    for (struct runner **at = &runners; *at != NULL;)
-        if (pthread_equal((*at)->thread, pthread_self()))
-            at = &(*at)->next;
-        else
-            *at = (*at)->next;
+    /* Only the calling thread is left: its own tasks go on, those of the others begin anew. */
+    for (struct runner **at = &runners; *at != NULL;) {
+        struct runner *runner = *at;
+        if (pthread_equal(runner->thread, pthread_self())) {
+            at = &runner->next;
+            continue;
+        }
+        *at = runner->next;
+        if (runner->task->kind->begin_anew(runner->task))
+            queue_anew(runner->task);
+    }
     threads = is_executor;
+    threads_asking = 0;
+    forking = 0;
     store_relaxed(&threads_to_wake, threads);
     store_relaxed(&settled_threads, false);
     sem_init(&wake, 0, 0);

@@ -22,6 +22,9 @@ struct task_kind {
     void (*run)(struct task *task);
     /* It has ended, or was found stopped: its record may be used again. */
     void (*end)(struct task *task);
+    /* In the child of a fork, of a task that has begun in a thread that is not there: it waits in the queue once more.
+     * False where it has ended. */
+    bool (*begin_anew)(struct task *task);
 };
 
 /* The library's start. 0 or -1 with errno. */
@@ -40,6 +43,8 @@ void executor_notice_stopped(void);
 /* How long the oldest task has waited, in nanoseconds; 0: there is none. */
 uint64_t executor_oldest_ns(void);
 
+/* No task begins between prepare and parent or child. Waits for those that have begun in other threads, though not for
+ * ever: what is cut off then begins anew in the child. */
 void executor_fork_prepare(void);
 void executor_fork_parent(void);
 void executor_fork_child(void);

@@ -37,6 +37,7 @@ struct record {
                              * that it does */
     void (*function)(void *object, void *argument);
     void *argument;
+    void *argument_base;    /* of its object: a pointer into an object need not keep it alive everywhere */
     struct record *next;    /* of the free ones; inside a collection, of those doubted */
 };
 
@@ -157,15 +158,24 @@ static void run_record(struct task *task)
 static void end(struct task *task)
 {
     struct record *record = record_of(task);
-    witness_drop(record->argument);
+    void *argument = record->argument;
     record->object = 0;
-    record->argument = NULL;
+    record->argument = record->argument_base = NULL;
+    witness_drop(argument);
     record->next = load_relaxed(&ended);
     while (!cas_release(&ended, &record->next, record)) /* release: whoever takes it finds it emptied */
         ;
 }
 
-static const struct task_kind finalizer_task = {is_stopped, begin, run_record, end};
+static bool begin_anew(struct task *task)
+{
+    if (record_of(task)->object == 0)
+        return false;
+    add_relaxed(&queued, 1u);
+    return true;
+}
+
+static const struct task_kind finalizer_task = {is_stopped, begin, run_record, end, begin_anew};
 
 void finalizer_counts(struct finalizer_counts *counts)
 {
@@ -301,7 +311,7 @@ void finalizer_reclaim_end(void)
 struct request {
     uintptr_t object;               /* complement */
     void (*function)(void *, void *);
-    void *argument;
+    void *argument, *argument_base;
     /* What was found missing, and then brought along. */
     struct block *block;
     struct record **rows;
@@ -346,7 +356,7 @@ static void remove_excluded(void *data)
     remove_row(find_row(request->object));
     request->argument = record->argument;
     record->object = 0;
-    record->argument = NULL;
+    record->argument = record->argument_base = NULL;
     put_free(record);
 }
 
@@ -375,6 +385,7 @@ static void set_excluded(void *data)
     record->object = request->object;
     record->function = request->function;
     record->argument = request->argument;
+    record->argument_base = request->argument_base;
     record->next = NULL;
     record->postponed = 0;
     record->stage = ARMED;
@@ -439,10 +450,14 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
     }
     if (registry_type_of(object) != NULL)
         return refuse_finalizer("the object is a handle");
-    if (!mark_prepare() || !reach_prepare() || executor_ensure_threads() != 0)
+    if (!mark_prepare() || !reach_prepare() || executor_ensure_threads() != 0) {
+        errno = ENOMEM; /* a thread is memory, too */
         return -1;
+    }
     if (!witness_store(&request.argument, WITNESS_OF_FINALIZER, base, argument, __builtin_return_address(0)))
         return -1;
+    if (request.argument != NULL)
+        request.argument_base = collector_base(request.argument);
     int result = set(&request);
     if (result != 0)
         witness_drop(request.argument);

@@ -122,6 +122,8 @@ void library_times(struct library_times *times)
  * lock of ours waits for the collector, and a collection that ends meanwhile takes none of ours. From the outside in. */
 static void before_fork(void)
 {
+    /* Some versions of the collector cannot fork a thread that they do not know. */
+    (void)thread_enter();
     diagnosis_fork_prepare();
     executor_fork_prepare();
     flight_fork_prepare();

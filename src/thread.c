@@ -75,6 +75,7 @@ static struct thread *new_thread(void)
 
 struct thread *thread_enter_first(void)
 {
+    int before = errno;
     if (library_start() != 0)
         return NULL;
     int ours = collector_register_thread();
@@ -91,6 +92,7 @@ struct thread *thread_enter_first(void)
     }
     self->ours = ours != 0;
     thread_self = self;
+    errno = before;
     return self;
 }
 

@@ -84,12 +84,14 @@ static struct weak_set *the_cells(void)
     struct weak_set *set = load_acquire(&all_cells); /* acquire: it is filled in */
     if (likely(set != NULL))
         return set;
+    int before = errno;
     struct weak_set *fresh = new_cells();
     if (fresh == NULL) {
         errno = ENOMEM;
         return NULL;
     }
     /* Release: it is filled in. One that lost the race stays behind, empty: its registry is known to collections. */
+    errno = before;
     return cas_acq_rel(&all_cells, &set, fresh) ? fresh : set;
 }
 

@@ -15,16 +15,26 @@ public_tests = \
 	tests/test_batch \
 	tests/test_cache \
 	tests/test_cache_stress \
+	tests/test_cleanup \
 	tests/test_collisions \
 	tests/test_diagnosis \
 	tests/test_finalizer \
+	tests/test_foreign \
+	tests/test_fork \
 	tests/test_handle \
 	tests/test_iteration \
 	tests/test_map_bytes \
 	tests/test_mapped_file \
+	tests/test_memory \
+	tests/test_queue \
+	tests/test_refused \
+	tests/test_shortage \
+	tests/test_start \
 	tests/test_table \
+	tests/test_threads \
 	tests/test_type \
 	tests/test_typed \
+	tests/test_weak \
 	tests/test_weak_map \
 	tests/test_worker
 
@@ -69,6 +79,19 @@ LDADD = src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 # What tests/stress.sh runs.
 tests_stress_SOURCES = tests/stress.c $(trie_check)
 tests_stress_LDADD = $(plain_libs)
+
+# What the suites share.
+support = tests/support.c tests/support.h
+tests_test_cleanup_SOURCES = tests/test_cleanup.c $(support)
+tests_test_fork_SOURCES = tests/test_fork.c $(support)
+tests_test_foreign_SOURCES = tests/test_foreign.c $(support)
+tests_test_memory_SOURCES = tests/test_memory.c $(support)
+tests_test_queue_SOURCES = tests/test_queue.c $(support)
+tests_test_refused_SOURCES = tests/test_refused.c $(support)
+tests_test_shortage_SOURCES = tests/test_shortage.c $(support)
+tests_test_start_SOURCES = tests/test_start.c $(support)
+tests_test_threads_SOURCES = tests/test_threads.c $(support)
+tests_test_weak_SOURCES = tests/test_weak.c $(support)
 
 EXTRA_DIST += $(script_tests) tests/dying.h tests/files.h tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)

@@ -10,7 +10,9 @@
  * they must not be left by longjmp, pthread_exit or an exception.
  *
  * After fork both processes have every cleanup registered before it, and both run it: one that
- * removes a file has to know whose it is.
+ * removes a file has to know whose it is. A fork waits a moment for cleanups that are running in
+ * other threads to end; one that takes longer goes on in the parent, and is begun anew in the
+ * child.
  *
  * Source of the semantics: Go's runtime.AddCleanup and Cleanup.Stop, Go 1.25 and later.
  */

@@ -1,0 +1,101 @@
+#include "config.h"
+
+#include "support.h"
+
+#include <gc/gc.h>
+#include <gc/gc_mark.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static __attribute__((noinline)) void make_all(size_t n, void (*make)(size_t))
+{
+    for (size_t i = 0; i < n; i++)
+        make(i);
+}
+
+/* Also what lies deeper than the collector's own clearing reaches. */
+static __attribute__((noinline)) void overwrite_stack(void)
+{
+    volatile char frame[16384];
+    for (size_t i = 0; i < sizeof frame; i++)
+        frame[i] = 0;
+    GC_clear_stack(NULL);
+}
+
+void make_each(size_t n, void (*make)(size_t))
+{
+    make_all(n, make);
+    overwrite_stack();
+}
+
+void collect(void)
+{
+    overwrite_stack();
+    hapax_collect();
+}
+
+size_t count_dead(const hapax_weak *weak, size_t n)
+{
+    size_t dead = 0;
+    for (size_t i = 0; i < n; i++)
+        dead += hapax_weak_value(weak[i]) == NULL;
+    overwrite_stack();
+    return dead;
+}
+
+enum { CHILD_SECONDS = 20 };
+
+static int end_of(pid_t child)
+{
+    int status;
+    if (child < 0 || waitpid(child, &status, 0) != child)
+        return -1;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : 1000 + WTERMSIG(status);
+}
+
+int in_child(int (*work)(void *), void *data)
+{
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(CHILD_SECONDS);
+        _exit(work(data));
+    }
+    return end_of(child);
+}
+
+int in_child_heard(int (*work)(void *), void *data, char *heard, size_t room)
+{
+    int ends[2];
+    if (pipe(ends) != 0)
+        return -1;
+    fflush(NULL);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(CHILD_SECONDS);
+        dup2(ends[1], STDERR_FILENO);
+        close(ends[0]);
+        close(ends[1]);
+        _exit(work(data));
+    }
+    close(ends[1]);
+    size_t size = 0;
+    for (ssize_t got; size + 1 < room && (got = read(ends[0], heard + size, room - 1 - size)) > 0;)
+        size += (size_t)got;
+    heard[size] = '\0';
+    close(ends[0]);
+    return end_of(child);
+}
+
+void *in_thread(void *(*work)(void *), void *data)
+{
+    pthread_t thread;
+    void *result = NULL;
+    if (pthread_create(&thread, NULL, work, data) != 0 || pthread_join(thread, &result) != 0)
+        abort();
+    return result;
+}

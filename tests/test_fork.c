@@ -1,0 +1,496 @@
+/* Forks: both processes go on with all they had. */
+#include "config.h"
+
+#include "support.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { WAIT = 10000 };
+
+static void start(void)
+{
+    cr_assert_eq(hapax_init(), 0);
+}
+
+TestSuite(fork, .init = start, .timeout = 60);
+
+static void must(int result)
+{
+    if (result != 0)
+        abort();
+}
+
+static void *held[MANY];
+static hapax_weak weak[MANY];
+static hapax_handle handles[MANY];
+static atomic_int runs[MANY];
+
+static void count_run(void *counter)
+{
+    atomic_fetch_add((atomic_int *)counter, 1);
+}
+
+static size_t total_runs(void)
+{
+    size_t total = 0;
+    for (size_t i = 0; i < MANY; i++)
+        total += (size_t)atomic_load(&runs[i]);
+    return total;
+}
+
+static void make_held(size_t i)
+{
+    held[i] = hapax_alloc(32);
+    weak[i] = hapax_weak_make(held[i]);
+    must(hapax_add_cleanup(held[i], count_run, &runs[i], NULL));
+}
+
+static void name(char *text, size_t room, size_t i)
+{
+    snprintf(text, room, "value %zu", i);
+}
+
+static void make_handle(size_t i)
+{
+    char text[40];
+    name(text, sizeof text, i);
+    handles[i] = hapax_intern(text);
+}
+
+static int handles_are_canonical(void)
+{
+    char text[40];
+    for (size_t i = 0; i < MANY; i++) {
+        name(text, sizeof text, i);
+        CHECK(hapax_intern(text) == handles[i] && strcmp(hapax_handle_value(handles[i]), text) == 0);
+    }
+    return 0;
+}
+
+/* ---- What was there before ---- */
+
+static int values_in_child(void *unused)
+{
+    (void)unused;
+    CHECK(handles_are_canonical() == 0);
+    CHECK(count_dead(weak, MANY) == 0);
+    for (size_t i = 0; i < MANY; i++)
+        CHECK(hapax_weak_make(held[i]) == weak[i] && hapax_weak_value(weak[i]) == held[i]);
+    collect();
+    CHECK(handles_are_canonical() == 0);
+    CHECK(count_dead(weak, MANY) == 0);
+    memset(held, 0, sizeof held);
+    collect();
+    CHECK(count_dead(weak, MANY) >= MOST);
+    return 0;
+}
+
+Test(fork, handles_and_weak_pointers_stay)
+{
+    make_each(MANY, make_held);
+    make_each(MANY, make_handle);
+    cr_assert_eq(in_child(values_in_child, NULL), 0);
+    collect();
+    cr_assert_eq(handles_are_canonical(), 0);
+    cr_assert_eq(count_dead(weak, MANY), 0, "what dies in the child lives here");
+}
+
+static int collect_and_run(void *unused)
+{
+    (void)unused;
+    memset(held, 0, sizeof held);
+    collect();
+    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(total_runs() >= MOST);
+    for (size_t i = 0; i < MANY; i++)
+        CHECK(atomic_load(&runs[i]) <= 1);
+    return 0;
+}
+
+static int collect_and_run_twice(void *unused)
+{
+    CHECK(in_child(collect_and_run, unused) == 0);
+    return collect_and_run(unused);
+}
+
+Test(fork, both_processes_run_every_cleanup)
+{
+    make_each(MANY, make_held);
+    cr_assert_eq(in_child(collect_and_run, NULL), 0);
+    cr_assert_eq(in_child(collect_and_run_twice, NULL), 0, "and a child of the child");
+    cr_assert_eq(total_runs(), 0);
+    cr_assert_eq(collect_and_run(NULL), 0);
+}
+
+static int run_by_hand(void *queued)
+{
+    CHECK(!hapax_wait_cleanups(20));
+    CHECK(hapax_run_cleanups() == *(uint64_t *)queued);
+    CHECK(total_runs() == *(uint64_t *)queued);
+    return 0;
+}
+
+Test(fork, what_is_queued_is_queued_in_both)
+{
+    must(hapax_set_cleanup_threads(0));
+    make_each(MANY, make_held);
+    memset(held, 0, sizeof held);
+    collect();
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    cr_assert_geq(stats.cleanups_queued, MOST);
+    cr_assert_eq(in_child(run_by_hand, &stats.cleanups_queued), 0);
+    cr_assert_eq(run_by_hand(&stats.cleanups_queued), 0);
+}
+
+static int wait_only(void *unused)
+{
+    (void)unused;
+    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(total_runs() >= MOST);
+    return 0;
+}
+
+Test(fork, threads_of_the_child_take_up_what_is_queued)
+{
+    make_each(MANY, make_held);
+    memset(held, 0, sizeof held);
+    collect();
+    cr_assert_eq(in_child(wait_only, NULL), 0);
+    cr_assert_eq(wait_only(NULL), 0);
+}
+
+/* ---- The threads of the child ---- */
+
+enum { PARALLEL = 3 };
+static sem_t arrived, go_on;
+
+static void meet(void *unused)
+{
+    (void)unused;
+    sem_post(&arrived);
+    sem_wait(&go_on);
+}
+
+static void make_meeting(size_t i)
+{
+    (void)i;
+    must(hapax_add_cleanup(hapax_alloc(32), meet, NULL, NULL));
+}
+
+static int meet_in_child(void *unused)
+{
+    (void)unused;
+    sem_init(&arrived, 0, 0);
+    sem_init(&go_on, 0, 0);
+    make_each(10 * PARALLEL, make_meeting);
+    collect();
+    for (int i = 0; i < PARALLEL; i++)
+        sem_wait(&arrived);
+    for (int i = 0; i < 10 * PARALLEL; i++)
+        sem_post(&go_on);
+    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(hapax_set_cleanup_threads(0) == 0);
+    return 0;
+}
+
+Test(fork, the_child_has_as_many_threads)
+{
+    must(hapax_set_cleanup_threads(PARALLEL));
+    cr_assert_eq(in_child(meet_in_child, NULL), 0);
+    cr_assert_eq(meet_in_child(NULL), 0);
+}
+
+/* ---- Beside a cleanup that runs ---- */
+
+static atomic_size_t begun, ended;
+
+static void begin_and_wait(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add(&begun, 1);
+    sem_post(&arrived);
+    while (sem_wait(&go_on) != 0)
+        ;
+    atomic_fetch_add(&ended, 1);
+}
+
+static void make_waiting(size_t i)
+{
+    (void)i;
+    must(hapax_add_cleanup(hapax_alloc(32), begin_and_wait, NULL, NULL));
+}
+
+static int end_all(void *queued)
+{
+    for (int i = 0; i < 100; i++)
+        sem_post(&go_on);
+    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(atomic_load(&ended) == *(uint64_t *)queued + 1);
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    CHECK(stats.cleanups_queued == 0 && stats.cleanups_run == atomic_load(&ended));
+    return 0;
+}
+
+Test(fork, a_cleanup_that_is_cut_off_begins_anew_in_the_child)
+{
+    sem_init(&arrived, 0, 0);
+    sem_init(&go_on, 0, 0);
+    make_each(20, make_waiting);
+    collect();
+    sem_wait(&arrived);
+    /* One is inside, and stays there across the fork. */
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    cr_assert_eq(in_child(end_all, &stats.cleanups_queued), 0);
+    cr_assert_eq(atomic_load(&begun), 1);
+    cr_assert_eq(end_all(&stats.cleanups_queued), 0);
+    cr_assert_eq(atomic_load(&begun), stats.cleanups_queued + 1, "here it has begun once");
+}
+
+static atomic_int forked_well;
+
+static int after_fork_inside(void *unused)
+{
+    (void)unused;
+    /* This is still the cleanup; it ends in the child. Others run there meanwhile, in a thread of its own if need be. */
+    CHECK(handles_are_canonical() == 0);
+    collect();
+    return 0;
+}
+
+static void fork_inside(void *counter)
+{
+    atomic_store(&forked_well, in_child(after_fork_inside, NULL) == 0 ? 1 : -1);
+    count_run(counter);
+}
+
+static void make_forking(size_t i)
+{
+    if (i < 10)
+        must(hapax_add_cleanup(hapax_alloc(32), fork_inside, &runs[i], NULL));
+}
+
+Test(fork, inside_a_cleanup)
+{
+    make_each(MANY, make_handle);
+    make_each(10, make_forking);
+    collect();
+    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert_eq(atomic_load(&forked_well), 1);
+}
+
+static pid_t child_of_cleanup;
+static int ends[2];
+
+static void fork_and_return(void *counter)
+{
+    static bool forked;
+    count_run(counter);
+    if (forked)
+        return;
+    forked = true;
+    child_of_cleanup = fork();
+    if (child_of_cleanup == 0)
+        alarm(20);
+}
+
+static void make_returning(size_t i)
+{
+    must(hapax_add_cleanup(hapax_alloc(32), fork_and_return, &runs[i], NULL));
+}
+
+static void report(void *unused)
+{
+    (void)unused;
+    char result = total_runs() >= 10 ? 'y' : 'n';
+    if (write(ends[1], &result, 1) != 1)
+        abort();
+}
+
+static void make_reporting(size_t i)
+{
+    (void)i;
+    must(hapax_add_cleanup(hapax_alloc(32), report, NULL, NULL));
+}
+
+Test(fork, an_executor_that_forks_goes_on_in_the_child)
+{
+    /* The child has no thread but the one that runs the cleanup: it comes back from it and takes the next. */
+    cr_assert_eq(pipe(ends), 0);
+    must(hapax_set_cleanup_threads(0));
+    make_each(20, make_returning);
+    collect();
+    make_each(20, make_reporting);
+    collect();
+    must(hapax_set_cleanup_threads(1));
+    cr_assert(hapax_wait_cleanups(WAIT));
+    close(ends[1]);
+    size_t reports = 0, good = 0;
+    /* The child's last executor stays, as long as nobody ends it. */
+    for (char result; reports < 2 * 18 && read(ends[0], &result, 1) == 1; reports++)
+        good += result == 'y';
+    kill(child_of_cleanup, SIGKILL);
+    waitpid(child_of_cleanup, NULL, 0);
+    cr_assert_eq(good, reports);
+    cr_assert_eq(reports, 2 * 18, "18 of 20 or more in each of the two processes");
+}
+
+static void run_short(void *counter)
+{
+    for (volatile int i = 0; i < 2000; i++)
+        ;
+    count_run(counter);
+}
+
+static void make_short(size_t i)
+{
+    must(hapax_add_cleanup(hapax_alloc(32), run_short, &runs[i], NULL));
+}
+
+static int all_ran_once(void *queued)
+{
+    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(total_runs() == *(uint64_t *)queued);
+    for (size_t i = 0; i < MANY; i++)
+        CHECK(atomic_load(&runs[i]) <= 1);
+    return 0;
+}
+
+static int fork_amidst(void *microseconds)
+{
+    struct hapax_stats stats;
+    must(hapax_set_cleanup_threads(0));
+    make_each(MANY, make_short);
+    collect();
+    hapax_stats(&stats);
+    must(hapax_set_cleanup_threads(2));
+    usleep((unsigned)(uintptr_t)microseconds);
+    CHECK(in_child(all_ran_once, &stats.cleanups_queued) == 0);
+    return all_ran_once(&stats.cleanups_queued);
+}
+
+Test(fork, each_cleanup_runs_once_in_each_process)
+{
+    for (uintptr_t round = 0; round < 40; round++)
+        cr_assert_eq(in_child(fork_amidst, (void *)(round * 37)), 0);
+}
+
+/* ---- Beside threads that work ---- */
+
+static atomic_bool done;
+
+static void *work(void *seed)
+{
+    unsigned random = (unsigned)(uintptr_t)seed;
+    while (!atomic_load(&done)) {
+        random = random * 1664525 + 1013904223;
+        char text[40];
+        snprintf(text, sizeof text, "worked on %u", random >> 20);
+        hapax_handle handle = hapax_intern(text);
+        void *object = hapax_alloc(16 + (random >> 24));
+        if (handle == NULL || hapax_weak_value(hapax_weak_make(object)) != object ||
+            hapax_add_cleanup(object, count_run, &runs[random % MANY], NULL) != 0 || hapax_pin(object) != 0)
+            abort();
+        hapax_unpin(object);
+        if (random >> 26 == 0)
+            hapax_collect();
+    }
+    return NULL;
+}
+
+static int go_on_in_child(void *unused)
+{
+    (void)unused;
+    CHECK(handles_are_canonical() == 0);
+    collect();
+    /* Every value that the others were amidst making: once each, and well. */
+    static hapax_handle all[4096];
+    for (int again = 0; again < 2; again++) {
+        for (unsigned i = 0; i < 4096; i++) {
+            char text[40];
+            snprintf(text, sizeof text, "worked on %u", i);
+            hapax_handle handle = hapax_intern(text);
+            CHECK(handle != NULL && strcmp(hapax_handle_value(handle), text) == 0);
+            CHECK(again == 0 || handle == all[i]);
+            all[i] = handle;
+        }
+        collect();
+    }
+    memset(all, 0, sizeof all);
+    collect();
+    struct hapax_table_stats table;
+    hapax_table_stats(hapax_strings(), &table);
+    CHECK(table.live < 2 * MANY);
+    CHECK(hapax_wait_cleanups(WAIT));
+    make_each(MANY, make_held);
+    memset(held, 0, sizeof held);
+    collect();
+    CHECK(count_dead(weak, MANY) >= MOST);
+    CHECK(hapax_wait_cleanups(WAIT));
+    return 0;
+}
+
+static void work_and_fork(void (*fork_once)(void))
+{
+    make_each(MANY, make_handle);
+    pthread_t threads[4];
+    for (uintptr_t i = 0; i < 4; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, work, (void *)(i + 1)), 0);
+    for (int i = 0; i < 40; i++)
+        fork_once();
+    atomic_store(&done, true);
+    for (size_t i = 0; i < 4; i++)
+        pthread_join(threads[i], NULL);
+    cr_assert_eq(handles_are_canonical(), 0);
+}
+
+static void fork_here(void)
+{
+    cr_assert_eq(in_child(go_on_in_child, NULL), 0);
+}
+
+Test(fork, beside_threads_that_allocate)
+{
+    work_and_fork(fork_here);
+}
+
+static void *fork_in_unknown_thread(void *unused)
+{
+    /* The first thing this thread does that anybody hears of. */
+    return (void *)(uintptr_t)in_child(go_on_in_child, unused);
+}
+
+static void fork_there(void)
+{
+    cr_assert_null(in_thread(fork_in_unknown_thread, NULL));
+}
+
+Test(fork, from_a_thread_that_nobody_knows)
+{
+    work_and_fork(fork_there);
+}
+
+/* ---- The child without a word ---- */
+
+static int say_nothing(void *unused)
+{
+    (void)unused;
+    return 0;
+}
+
+Test(fork, a_child_that_only_ends)
+{
+    make_each(MANY, make_held);
+    for (int i = 0; i < 50; i++)
+        cr_assert_eq(in_child(say_nothing, NULL), 0);
+}
