@@ -18,18 +18,25 @@ enum {
     FIRST_CHILDREN = FIRST_LINES - 1,       /* with the lines just below two pages of the collector's */
     STRIPES = 256,
     STRIPES_OF_A_TRIE = FIRST_LINES,
+#ifndef HAPAX_HARD_TESTS
     HELP_LINES = 4,                         /* lines that an insert splits while the root grows */
     HOLD_ON_STACK = 256,
+    COMMIT_BYTES = 256 << 10,               /* children become usable in steps of this */
+    SHRINK_FLOOR = 1024,
+#else
+    HELP_LINES = 2,
+    HOLD_ON_STACK = 4,
+    COMMIT_BYTES = 4096,
+    SHRINK_FLOOR = 2 * FIRST_LINES,
+#endif
     LINE_BYTES = sizeof(struct trie_line),
 };
-#define COMMIT_BYTES ((size_t)256 << 10)    /* children become usable in steps of this */
 #define HUGE_PAGE ((size_t)2 << 20)
 
 /* Grow at five entries a line on average: one in fifteen lines then overflows. Shrink far below, so that a count that
  * goes up and down makes neither. */
 #define TOO_MANY(lines) ((lines)*5)
 #define TOO_FEW(lines) ((lines) / 2)
-#define SHRINK_FLOOR ((uint64_t)1024)
 
 #define SHAPE(log, split) ((uint64_t)(log) << 56 | (split))
 
@@ -664,6 +671,46 @@ bool trie_make_room(struct trie *trie)
     return moved;
 }
 
+/* move_entries for a line that has no further ones, as nearly all, into an empty one: once all that moves is held,
+ * nothing can fail. The stripe is owned. */
+static enum step split_line(struct trie_line *below, struct trie_line *above, uint64_t bit)
+{
+    void *held[LINE_WORDS];
+    unsigned char from[LINE_WORDS];
+    unsigned count = 0, used = 0;
+    for (unsigned i = 0; i < LINE_WORDS; i++) {
+        uintptr_t word;
+        struct trie_object *object;
+        while ((object = owned_strong(&below->words[i], &word)) == NULL && is_entry(word))
+            if (word & TRIE_TENTATIVE)
+                return STEP_UNSETTLED;
+        if (object == NULL)
+            continue;
+        held[count] = object;
+        from[count] = (unsigned char)i;
+        count += (object->hash & bit) != 0;
+    }
+    keep_reachable(held);
+    for (unsigned i = 0; i < count; i++) {
+        unsigned place = trie_favourite(((struct trie_object *)held[i])->hash);
+        if (used >> place & 1)
+            place = (unsigned)__builtin_ctz(~used);
+        used |= 1u << place;
+        store_relaxed(&above->words[place], load_relaxed(&below->words[from[i]]));
+        store_relaxed(&below->words[from[i]], (uintptr_t)0);
+    }
+    /* Searched by the collector until here; nothing stays held by what is left in it. */
+    memset(held, 0, sizeof held);
+    keep_reachable(held);
+    return STEP_DONE;
+}
+
+/* An attempt that was taken back may have left a further line above. */
+static bool are_single(const struct trie_line *below, const struct trie_line *above)
+{
+    return next_line(below) == NULL && next_line(above) == NULL;
+}
+
 /* Splits line `split`, or merges the line above it. The resizer calls it. */
 static enum step resize_step(struct trie *trie, bool up, struct hold *hold)
 {
@@ -672,7 +719,9 @@ static enum step resize_step(struct trie *trie, bool up, struct hold *hold)
     struct trie_line *lines = load_relaxed(&trie->lines), *below = &lines[low], *above = &lines[low + half];
     atomic_count *version = stripe_of(trie, low);
     wait_and_own_stripe(version);
-    enum step step = up ? move_entries(trie, below, above, half, hold) : move_entries(trie, above, below, 0, hold);
+    enum step step = !up                        ? move_entries(trie, above, below, 0, hold)
+                     : are_single(below, above) ? split_line(below, above, half)
+                                                : move_entries(trie, below, above, half, hold);
     if (step == STEP_DONE)
         /* Release: lines of this shape are filled. */
         store_release(&trie->shape, SHAPE(shape_log(shape), up ? split + 1 : split - 1));
