@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#if defined __SANITIZE_THREAD__
+#if defined __SANITIZE_THREAD__ || defined SYNC_EXPLORE
 #define SYNC_THREAD_SANITIZER 1
 #elif defined __has_feature
 #if __has_feature(thread_sanitizer)
@@ -24,24 +24,36 @@
 /* Two cache lines of common hardware prefetchers would be 128; one is what a writer invalidates. */
 #define CACHE_LINE 64
 
-#define load_relaxed(p) atomic_load_explicit((p), memory_order_relaxed)
-#define load_acquire(p) atomic_load_explicit((p), memory_order_acquire)
-#define store_relaxed(p, v) atomic_store_explicit((p), (v), memory_order_relaxed)
-#define store_release(p, v) atomic_store_explicit((p), (v), memory_order_release)
-#define add_relaxed(p, v) atomic_fetch_add_explicit((p), (v), memory_order_relaxed)
-#define sub_relaxed(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_relaxed)
-#define sub_release(p, v) atomic_fetch_sub_explicit((p), (v), memory_order_release)
-#define exchange_acquire(p, v) atomic_exchange_explicit((p), (v), memory_order_acquire)
-#define exchange_acq_rel(p, v) atomic_exchange_explicit((p), (v), memory_order_acq_rel)
+/* In the tests' explorer of interleavings, threads may be switched after each operation. */
+#ifdef SYNC_EXPLORE
+void sync_explore_point(bool has_written);
+#define sync_value(operation, has_written)                                                                            \
+    __extension__({ __auto_type sync_result = (operation); sync_explore_point(has_written); sync_result; })
+#define sync_read(operation) sync_value(operation, false)
+#define sync_changed(operation) sync_value(operation, true)
+#define sync_written(operation) ((operation), sync_explore_point(true))
+#else
+#define sync_read(operation) operation
+#define sync_changed(operation) operation
+#define sync_written(operation) operation
+#endif
+
+#define load_relaxed(p) sync_read(atomic_load_explicit((p), memory_order_relaxed))
+#define load_acquire(p) sync_read(atomic_load_explicit((p), memory_order_acquire))
+#define store_relaxed(p, v) sync_written(atomic_store_explicit((p), (v), memory_order_relaxed))
+#define store_release(p, v) sync_written(atomic_store_explicit((p), (v), memory_order_release))
+#define add_relaxed(p, v) sync_changed(atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
+#define sub_relaxed(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_relaxed))
+#define sub_release(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_release))
+#define exchange_acquire(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acquire))
+#define exchange_acq_rel(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acq_rel))
 /* Strong compare-and-exchange; on failure *expected holds what was seen (relaxed). */
-#define cas_relaxed(p, expected, desired) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_relaxed, memory_order_relaxed)
-#define cas_acquire(p, expected, desired) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acquire, memory_order_relaxed)
-#define cas_release(p, expected, desired) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_release, memory_order_relaxed)
-#define cas_acq_rel(p, expected, desired) \
-    atomic_compare_exchange_strong_explicit((p), (expected), (desired), memory_order_acq_rel, memory_order_relaxed)
+#define sync_cas(p, expected, desired, order)                                                                         \
+    sync_changed(atomic_compare_exchange_strong_explicit((p), (expected), (desired), order, memory_order_relaxed))
+#define cas_relaxed(p, expected, desired) sync_cas(p, expected, desired, memory_order_relaxed)
+#define cas_acquire(p, expected, desired) sync_cas(p, expected, desired, memory_order_acquire)
+#define cas_release(p, expected, desired) sync_cas(p, expected, desired, memory_order_release)
+#define cas_acq_rel(p, expected, desired) sync_cas(p, expected, desired, memory_order_acq_rel)
 
 typedef _Atomic uintptr_t atomic_word;
 typedef _Atomic uint64_t atomic_count;

@@ -11,6 +11,15 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+/* The hard build has few hashes, so long chains: smaller tables there, and no expectations of their shape. */
+#ifdef HAPAX_HARD_TESTS
+enum { SCALE = 20 };
+static const bool hashes_are_good = false;
+#else
+enum { SCALE = 1 };
+static const bool hashes_are_good = true;
+#endif
+
 static void begin(void)
 {
     GC_INIT();
@@ -64,7 +73,7 @@ static void expect_all(hapax_table *table, hapax_handle *handles, unsigned n)
 
 Test(table, grows_and_finds_everything)
 {
-    enum { N = 200000 };
+    enum { N = 200000 / SCALE };
     hapax_table *table = hapax_table_new(NULL, 0);
     hapax_handle *handles = make_and_hold(table, N);
     expect_all(table, handles, N);
@@ -72,14 +81,16 @@ Test(table, grows_and_finds_everything)
     expect_all(table, handles, N);
     struct hapax_table_stats stats = stats_of(table);
     cr_expect_eq(stats.live, N);
-    cr_expect_leq(stats.levels, 5);
     cr_expect_geq(stats.slots, N);
-    cr_expect_leq(stats.overhead_bytes, N * 32);
+    if (hashes_are_good) {
+        cr_expect_leq(stats.levels, 5);
+        cr_expect_leq(stats.overhead_bytes, N * 32);
+    }
 }
 
 Test(table, gives_its_memory_back_when_its_values_have_died)
 {
-    enum { N = 300000 };
+    enum { N = 300000 / SCALE };
     hapax_table *table = hapax_table_new(NULL, 0);
     hapax_handle *few = make_and_hold(table, 500), *all = make_and_hold(table, N);
     struct hapax_table_stats full = stats_of(table);
@@ -87,9 +98,11 @@ Test(table, gives_its_memory_back_when_its_values_have_died)
     collect();
     struct hapax_table_stats empty = stats_of(table);
     cr_expect_geq(empty.evicted, MOST(N));
-    cr_expect_lt(empty.slots, full.slots / 4, "%llu of %llu slots", (unsigned long long)empty.slots,
-                 (unsigned long long)full.slots);
-    cr_expect_lt(empty.overhead_bytes, full.overhead_bytes / 4);
+    if (hashes_are_good) {
+        cr_expect_lt(empty.slots, full.slots / 4, "%llu of %llu slots", (unsigned long long)empty.slots,
+                     (unsigned long long)full.slots);
+        cr_expect_lt(empty.overhead_bytes, full.overhead_bytes / 4);
+    }
     expect_all(table, few, 500);
     /* And grows again. */
     hapax_handle *many = make_and_hold(table, N);
@@ -100,7 +113,7 @@ Test(table, gives_its_memory_back_when_its_values_have_died)
 /* Values come and go, never many at once: memory stays where it is, and lookups do not get longer. */
 Test(table, many_turnovers_leave_no_trace)
 {
-    enum { N = 20000, ROUNDS = 40 };
+    enum { N = 20000 / SCALE, ROUNDS = 40 };
     hapax_table *table = hapax_table_new(NULL, 0);
     struct hapax_table_stats stats, first = {0};
     for (unsigned round = 0; round < ROUNDS; round++) {
@@ -114,18 +127,18 @@ Test(table, many_turnovers_leave_no_trace)
             first = stats;
     }
     cr_expect_geq(stats.evicted, (uint64_t)MOST(N) * (ROUNDS - 2));
-    cr_expect_leq(stats.levels, 5);
     cr_expect_leq(stats.overhead_bytes, 2 * first.overhead_bytes);
     cr_expect_leq(stats.slots, 2 * first.slots);
-    make_and_hold(table, N);
-    cr_expect_leq(stats_of(table).levels, 5);
+    hapax_handle *handles = make_and_hold(table, N);
+    cr_expect_leq(stats_of(table).levels, hashes_are_good ? 5 : N);
+    hapax_keep_alive(handles);
 }
 
 /* ---- Keeping values ---- */
 
 Test(table, keeps_its_values_where_asked_to)
 {
-    enum { N = 20000 };
+    enum { N = 20000 / SCALE };
     hapax_table *table = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
     make_and_forget(table, 0, N);
     collect();
@@ -248,7 +261,7 @@ Test(table, dies_with_all_that_it_took)
 
 Test(table, there_may_be_many_large_ones)
 {
-    enum { TABLES = 500, VALUES = 600 };
+    enum { TABLES = 500 / SCALE, VALUES = 600 };
     hapax_table **tables = hapax_alloc(TABLES * sizeof *tables);
     hapax_handle **handles = hapax_alloc(TABLES * sizeof *handles);
     for (unsigned i = 0; i < TABLES; i++) {
@@ -261,7 +274,7 @@ Test(table, there_may_be_many_large_ones)
     collect();
     for (unsigned i = 0; i < TABLES; i++) {
         expect_all(tables[i], handles[i], VALUES);
-        cr_assert_leq(stats_of(tables[i]).levels, 4);
+        cr_assert_leq(stats_of(tables[i]).levels, hashes_are_good ? 4 : VALUES);
     }
 }
 
@@ -285,7 +298,7 @@ static rlim_t limit_to(rlim_t bytes)
 
 Test(table, memory_that_is_short_is_reported, .disabled = !CAN_LIMIT)
 {
-    enum { N = 300000 };
+    enum { N = 300000 / SCALE };
     hapax_table *table = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES), *other = NULL;
     hapax_table **tables = hapax_alloc(20000 * sizeof *tables);
     hapax_handle *handles = hapax_alloc(N * sizeof *handles);
@@ -377,7 +390,7 @@ Test(table, evictions_are_no_cleanups)
 
 /* ---- Threads ---- */
 
-enum { THREADS = 4, EACH = 30000 };
+enum { THREADS = 4, EACH = 30000 / SCALE };
 static hapax_table *shared;
 
 static void *fill(void *data)

@@ -373,6 +373,14 @@ static NOINLINE void nest(hapax_weak_map *outer, struct object **keys, unsigned 
     set_back_references(outer, keys, true);
 }
 
+static NOINLINE void check_nested(hapax_weak_map *map, struct object **keys, unsigned depth)
+{
+    for (unsigned i = 0; i < depth; i++)
+        cr_assert_not_null(map = hapax_weak_map_get(map, keys[i]));
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(((struct object *)hapax_weak_map_get(map, keys[i]))->number, i);
+}
+
 Test(weak_map, maps_are_values)
 {
     enum { DEPTH = 500 };
@@ -381,12 +389,7 @@ Test(weak_map, maps_are_values)
     nest(map, keys, DEPTH);
     collect_all();
     cr_assert_eq(died, 0u);
-    hapax_weak_map *inner = map;
-    for (unsigned i = 0; i < DEPTH; i++)
-        cr_assert_not_null(inner = hapax_weak_map_get(inner, keys[i]));
-    for (size_t i = 0; i < MANY; i++)
-        cr_assert_eq(((struct object *)hapax_weak_map_get(inner, keys[i]))->number, i);
-    inner = NULL;
+    check_nested(map, keys, DEPTH);
     hapax_weak_map_remove(map, keys[0]);
     for (unsigned i = 0; i < 3 && died < MOST(2 * MANY); i++)
         collect_all();
