@@ -243,8 +243,8 @@ Test(worker, stop_waits_for_the_tick_that_runs)
 {
     void *owner = hapax_alloc(16);
     for (unsigned i = 0; i < 30; i++) {
-        hapax_worker *worker = hapax_worker_start(owner, slow_tick, NULL, 1);
         unsigned before = ticks;
+        hapax_worker *worker = hapax_worker_start(owner, slow_tick, NULL, 1);
         while (inside == 0)
             sched_yield();
         errno = 77;
@@ -390,6 +390,21 @@ Test(worker, of_static_data_runs_until_it_is_stopped)
     for (unsigned i = 0; i < 100 && states_died < MOST(WORKERS); i++)
         collect_all();
     cr_assert_geq(states_died, MOST(WORKERS));
+}
+
+static NOINLINE void start_and_forget_static(atomic_uint *states_died)
+{
+    hapax_worker **workers = hapax_alloc(WORKERS * sizeof *workers);
+    start_for_static(workers, states_died);
+}
+
+Test(worker, of_static_data_keeps_its_state_though_nobody_holds_it)
+{
+    static atomic_uint states_died;
+    start_and_forget_static(&states_died);
+    collect_all();
+    cr_assert_eq(worker_threads(), WORKERS);
+    cr_assert_eq(states_died, 0u);
 }
 
 /* ---- Errors ---- */
