@@ -171,11 +171,13 @@ const void *diagnosis_site(const void *caller)
     if (library == file_of((const void *)getauxval(AT_PHDR)))
         return caller;
     void *frames[FRAMES];
-    int count = backtrace(frames, FRAMES);
-    for (int i = 0; i < count; i++)
-        if (file_of(frames[i]) != library)
-            return frames[i];
-    return caller;
+    int count = backtrace(frames, FRAMES), i = 0;
+    /* A sanitizer's frames may come first. */
+    while (i < count && file_of(frames[i]) != library)
+        i++;
+    while (i < count && file_of(frames[i]) == library)
+        i++;
+    return i < count ? frames[i] : caller;
 }
 
 /* ---- Start and fork ---- */
