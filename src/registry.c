@@ -11,8 +11,13 @@
 enum {
     HOLE = 2,            /* even, and no object's address */
     LANES = 16,
+#ifndef HAPAX_HARD_TESTS
     CHUNK_WORDS = 508,   /* what fits a page of the system's, and a page of the collector's behind a link */
     CHUNKS_PER_SLAB = 15,
+#else
+    CHUNK_WORDS = 60,
+    CHUNKS_PER_SLAB = 3,
+#endif
     SPARSE = CHUNK_WORDS / 4,
     ROUND = 32,
 };
