@@ -4,6 +4,9 @@ bench_files = \
 	bench/bare_heap.c \
 	bench/bare_heap.h \
 	bench/corpus \
+	bench/counting.h \
+	bench/counts \
+	bench/counts_probe.c \
 	bench/generate.c \
 	bench/hapax_bench.c \
 	bench/hapax_primitives.c \
@@ -38,6 +41,8 @@ bench_files = \
 	bench/runner/peers.py \
 	bench/runner/plots.py \
 	bench/runner/report.py \
+	bench/scaling.md \
+	bench/scaling_probe.c \
 	bench/sketches/cache_trie.c \
 	bench/sketches/hash_trie.c \
 	bench/sketches/layouts.md \

@@ -56,6 +56,9 @@
 #define PEER_RECLAIM_LEFT 0.0
 #endif
 
+/* A timed loop keeps a name of its own, by which bench/counts finds it. */
+#define PEER_LOOP __attribute__((noinline))
+
 /* Keeps the loops' results from being optimised away. */
 static volatile uintptr_t peer_sink;
 
@@ -77,7 +80,7 @@ static void peer_line(const char *workload, double ns, size_t operations)
 
 /* ---- W1 and W5: build, and what it takes -------------------------------- */
 
-static double peer_build(const struct bench_corpus *corpus)
+static PEER_LOOP double peer_build(const struct bench_corpus *corpus)
 {
     uintptr_t sum = 0;
     size_t slot = 0;
@@ -158,8 +161,8 @@ static void peer_check_answers(const struct bench_corpus *corpus)
 
 /* ---- W2, W3 and W8: hits ------------------------------------------------ */
 
-static void peer_run_hits(const char *workload, const struct bench_options *options, const struct bench_span *spans,
-                          size_t count)
+static PEER_LOOP void peer_run_hits(const char *workload, const struct bench_options *options,
+                                    const struct bench_span *spans, size_t count)
 {
     uintptr_t sum = 0;
     size_t operations = 0;
