@@ -328,7 +328,7 @@ enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uin
             if (child != NULL)
                 give_child(trie, child);
             leave_stripe_unchanged(version);
-            return child == NULL ? TRIE_CROWDED : TRIE_CHANGED;
+            return child == NULL ? TRIE_CROWDED : TRIE_UNSETTLED;
         }
         place = &child->words[1];
     }

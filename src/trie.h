@@ -103,6 +103,7 @@ enum trie_outcome {
     TRIE_DONE,
     TRIE_CHANGED,               /* something else has come since the search: search again */
     TRIE_CROWDED,               /* no further line at hand: trie_make_room, then search again */
+    TRIE_UNSETTLED,             /* an entry that would have to move is in doubt: collector_wait, then search again */
 };
 /* Publishes the object, whose hash stands in it, where the search that gave the ticket did not find its equal. Where it
  * does, it stores the object in *announced as well, when nothing can fail any more and just before others can find it. */

@@ -2,6 +2,7 @@
 
 #include "weak_set.h"
 
+#include "collector.h"
 #include "executor.h"
 #include "thread.h"
 
@@ -36,6 +37,8 @@ void *weak_set_publish(struct weak_set *set, struct trie_object *object, trie_eq
     for (enum trie_outcome outcome;
          (outcome = trie_insert(&set->trie, object, ticket, word)) != TRIE_DONE;) {
         void *found = NULL;
+        if (outcome == TRIE_UNSETTLED)
+            collector_wait();
         bool room = outcome != TRIE_CROWDED || trie_make_room(&set->trie);
         if (room)
             found = trie_find(&set->trie, object->hash, equal, key, &ticket);

@@ -36,7 +36,7 @@ struct box {
 /* In line 0, or where it has been split, by bit 6; each with a tag and a favourite of its own. */
 static uint64_t hash_of(unsigned value)
 {
-    return (uint64_t)(value + 1) << 48 | (uint64_t)(value % 8) << 45 | (uint64_t)(value & 1) << 6;
+    return (uint64_t)(2 * value + 1) << 48 | (uint64_t)(value % 8) << 45 | (uint64_t)(value & 1) << 6;
 }
 
 static hapax_handle intern(unsigned value)

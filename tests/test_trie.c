@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "bare_collector.h"
+#include "collector.h"
 #include "trie.h"
 #include "trie_check.h"
 
@@ -75,6 +76,9 @@ static struct bare_object *put(struct trie *into, struct bare_object *object, ui
             return object;
         case TRIE_CROWDED:
             cr_assert(trie_make_room(into));
+            break;
+        case TRIE_UNSETTLED:
+            collector_wait();
             break;
         case TRIE_CHANGED:
             break;
