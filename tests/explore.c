@@ -160,6 +160,54 @@ UNWATCHED int *__wrap___errno_location(void)
     return &fibers[current].error;
 }
 
+/* ---- What stays from run to run ---- */
+
+/* Registries of the process, which no run leaves an object in, but whose words are used up: each run finds them as the
+ * first did. Linked with --wrap=pages_alloc and --wrap=pages_free. */
+static struct pages {
+    void *start, *as_first;
+    size_t size;
+} all_pages[64];
+static unsigned pages_count;
+
+void *__real_pages_alloc(size_t size);
+void __real_pages_free(void *start, size_t size);
+void *__wrap_pages_alloc(size_t size);
+void __wrap_pages_free(void *start, size_t size);
+
+UNWATCHED void *__wrap_pages_alloc(size_t size)
+{
+    void *start = __real_pages_alloc(size);
+    if (pages_count == sizeof all_pages / sizeof *all_pages)
+        abort();
+    all_pages[pages_count++] = (struct pages){start, NULL, size};
+    return start;
+}
+
+UNWATCHED void __wrap_pages_free(void *start, size_t size)
+{
+    for (unsigned i = 0; i < pages_count; i++)
+        if (all_pages[i].start == start)
+            all_pages[i--] = all_pages[--pages_count];
+    __real_pages_free(start, size);
+}
+
+static void remember_pages(void)
+{
+    for (struct pages *pages = all_pages; pages < all_pages + pages_count; pages++) {
+        free(pages->as_first);
+        pages->as_first = malloc(pages->size);
+        memcpy(pages->as_first, pages->start, pages->size);
+    }
+}
+
+static void restore_pages(void)
+{
+    for (struct pages *pages = all_pages; pages < all_pages + pages_count; pages++)
+        if (pages->as_first != NULL)
+            memcpy(pages->start, pages->as_first, pages->size);
+}
+
 /* ---- The order in which they run ---- */
 
 /* Every choice between several threads; what is first is no preemption where there is one without. */
@@ -395,6 +443,7 @@ static void run_once(void)
 {
     depth = turns_count = wanted_next = steps = preemptions = 0;
     clean_up();
+    restore_pages();
     running->begin();
     unsigned options[EXPLORE_THREADS];
     for (unsigned i = 0; i < count; i++) {
@@ -459,6 +508,7 @@ void explore(const struct scenario *scenario)
     unsigned given = wanted_count;
     wanted_count = 0;
     run_once();
+    remember_pages();
     wanted_count = given;
     if (wanted_count > 0)
         run_once();

@@ -1,14 +1,14 @@
 /* An explorer of interleavings: runs a few threads of a scenario again and again, each time in another order.
  *
- * The threads are fibers of one real thread. They are switched only where the sources, compiled with SYNC_EXPLORE, have done an
- * atomic operation, and where they wait. All orders with up to a number of preemptions are run, in the way of CHESS
- * (Musuvathi and others, 2008); after these, or where they are too many, orders with more preemptions at random places.
- * What is tried is sequentially consistent: it finds wrong protocols, not wrong memory orders; under the thread
- * sanitizer, which is not told of the switches, missing orders show as well.
+ * The threads are fibers of one real thread. They are switched only where the sources, compiled with SYNC_EXPLORE,
+ * have done an atomic operation, and where they wait. All orders with up to a number of preemptions are run, in the way
+ * of CHESS (Musuvathi and others, 2008); then orders with more of them, at random places. What is tried is sequentially
+ * consistent: it finds wrong protocols, not wrong memory orders; under the thread sanitizer, which is not told of the
+ * switches, missing orders show as well.
  *
  * The first failure prints the order in which the threads ran, and ends the program; given as arguments, `NAME ORDER`,
- * the program runs just that. For longer searches: EXPLORE_MORE_PREEMPTIONS=N, EXPLORE_FACTOR=N times as many at random,
- * EXPLORE_SEED=N. */
+ * the program runs just that. For longer searches: EXPLORE_MORE_PREEMPTIONS=N, EXPLORE_FACTOR=N times as many orders at
+ * random, EXPLORE_SEED=N. */
 #ifndef TESTS_EXPLORE_H
 #define TESTS_EXPLORE_H
 

@@ -53,6 +53,7 @@ bare_collector = tests/bare_collector.c tests/bare_collector.h
 trie_check = tests/trie_check.c tests/trie_check.h
 
 plain_tests = \
+	tests/test_explore_cells \
 	tests/test_explore_trie \
 	tests/test_scripted_trie
 
@@ -163,7 +164,11 @@ explorer = \
 	tests/scripted_collector.h \
 	tests/world.h \
 	tests/world_fibers.c
-explorer_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location
+explorer_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location \
+	-Wl,--wrap=pages_alloc -Wl,--wrap=pages_free
+tests_test_explore_cells_SOURCES = tests/test_explore_cells.c $(explorer)
+tests_test_explore_cells_LDADD = tests/libexplored.la $(BDWGC_LIBS)
+tests_test_explore_cells_LDFLAGS = $(explorer_ldflags)
 tests_test_explore_trie_SOURCES = tests/test_explore_trie.c $(explorer) tests/trie_check.c tests/trie_check.h
 tests_test_explore_trie_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_trie_LDFLAGS = $(explorer_ldflags)

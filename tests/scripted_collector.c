@@ -123,7 +123,7 @@ static struct pool *pool_of(size_t stride, enum kind kind)
     return pool;
 }
 
-/* The free object of the lowest address: a program that does the same again gets the same addresses. The lock is held. */
+/* The free object of the lowest address: whoever does the same again gets the same addresses. The lock is held. */
 static void *take(size_t size, enum kind kind)
 {
     size_t unit = size >= ALIGNED_FROM ? CACHE_LINE : COLLECTOR_GRANULE;

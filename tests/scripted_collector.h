@@ -1,9 +1,9 @@
 /* src/collector.h on malloc, with death as the test writes it. A program that links this leaves src/collector.c out.
  *
- * An object lives on in a collection where it is reached: from the stacks of stopped threads, from root memory, from the
- * ranges that the library pushes, and through scanned memory, conservatively; static data is not searched. All others
- * die, but for those that `between` brings back. As in bdwgc, the memory of the dead is overwritten before reclaim_end,
- * and handed out again after it: who looks at a dead object sees SCRIPT_DEAD everywhere. */
+ * An object lives on in a collection where it is reached: from the stacks of stopped threads, from root memory, from
+ * the ranges that the library pushes, and through scanned memory, conservatively; static data is not searched. All
+ * others die, but for those that `between` brings back. As in bdwgc, the memory of the dead is overwritten before
+ * reclaim_end, and handed out again after it: who looks at a dead object sees SCRIPT_DEAD everywhere. */
 #ifndef TESTS_SCRIPTED_COLLECTOR_H
 #define TESTS_SCRIPTED_COLLECTOR_H
 

@@ -1,7 +1,8 @@
 /* The threads under the scripted collector: who they are, how they are stopped, where their stacks lie.
  *
- * world_threads.c has real threads, which stop at safe points of their own: in calls of the collector, where they ask for
- * it, and while they wait for one another or block. world_fibers.c has those of the explorer, which stand still wherever they are not running. */
+ * world_threads.c has real threads, which stop at safe points of their own: in calls of the collector, where they ask
+ * for it, and while they wait for one another or block. world_fibers.c has those of the explorer, which stand still
+ * wherever they are not running. */
 #ifndef TESTS_WORLD_H
 #define TESTS_WORLD_H
 
