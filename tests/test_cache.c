@@ -411,7 +411,7 @@ static void *create_with_itself(const void *key, size_t size, void *context, int
     return NULL;
 }
 
-Test(cache, a_creator_that_asks_for_its_own_key)
+Test(cache, a_creator_that_asks_for_its_own_key, .timeout = 60)
 {
     hapax_cache **self = hapax_alloc(sizeof *self);
     *self = hapax_cache_new(create_with_itself, self);

@@ -4,9 +4,11 @@
 #include "dying.h"
 
 #include <criterion/criterion.h>
-#include <pthread.h>
 #include <stdbool.h>
+#include <dlfcn.h>
+#include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 enum { THREADS = 16, KEYS = 5000, CALLS = 100000, CALLS_A_COLLECTION = 500 };
 
@@ -99,4 +101,139 @@ Test(cache_stress, racing_callers_under_continuous_collection, .timeout = 120)
     for (unsigned key = 0; key < KEYS; key++)
         get(key);
     cr_assert_geq(created - before, MOST(KEYS));
+}
+
+/* ---- Readers between the end of marking and the settling of the dead ---- */
+
+static GC_on_collection_event_proc ours;
+
+/* The dead are not settled yet, the world runs: readers have time. */
+static void GC_CALLBACK dawdle(GC_EventType event)
+{
+    if (event == GC_EVENT_RECLAIM_START)
+        usleep(2000);
+    ours(event);
+}
+
+/* What is told of a value's death, whoever still has its address. */
+struct fate {
+    atomic_bool dead;
+};
+
+struct fated {
+    void *overwritten_when_free;
+    struct fate *fate;
+};
+
+static void note_death(void *fate)
+{
+    atomic_store(&((struct fate *)fate)->dead, true);
+}
+
+static void *create_fated(const void *key, size_t size, void *context, int *error)
+{
+    (void)key, (void)size, (void)context, (void)error;
+    struct fated *value = hapax_alloc_plain(sizeof *value);
+    struct fate *fate = calloc(1, sizeof *fate); /* never freed */
+    value->fate = fate;
+    cr_assert_eq(hapax_add_cleanup(value, note_death, fate, NULL), 0);
+    return value;
+}
+
+enum { LONG_KEYS = 4, LONG_KEY = 200000, READERS = 4, COLLECTIONS = 100 };
+static char *long_keys[LONG_KEYS];
+static atomic_bool reading = true;
+
+/* So long that comparing them is what a reader does most of the time. */
+static NOINLINE void get_long(unsigned seed)
+{
+    struct fated *value = hapax_cache_get(cache, long_keys[(seed >> 8) % LONG_KEYS], LONG_KEY, NULL);
+    cr_assert_not_null(value);
+    /* Where it was dead, its cleanup is about to run. */
+    if (seed % 4 == 0)
+        usleep(3000);
+    cr_assert_not(value->fate->dead, "a dead value was given");
+    hapax_keep_alive(value);
+}
+
+static void *read_long(void *number)
+{
+    for (unsigned seed = *(unsigned *)number; reading; seed = seed * 1103515245u + 12345u) {
+        get_long(seed >> 4);
+        bury();
+    }
+    return NULL;
+}
+
+Test(cache_stress, no_dead_value_is_given, .timeout = 120)
+{
+    cache = hapax_cache_new(create_fated, NULL);
+    for (unsigned i = 0; i < LONG_KEYS; i++) {
+        long_keys[i] = calloc(1, LONG_KEY);
+        long_keys[i][LONG_KEY - 1] = (char)i;
+    }
+    ours = GC_get_on_collection_event();
+    GC_set_on_collection_event(dawdle);
+    pthread_t threads[READERS];
+    unsigned numbers[READERS];
+    for (unsigned i = 0; i < READERS; i++) {
+        numbers[i] = i * 7919;
+        cr_assert_eq(pthread_create(&threads[i], NULL, read_long, &numbers[i]), 0);
+    }
+    for (unsigned i = 0; i < COLLECTIONS; i++)
+        hapax_collect();
+    reading = false;
+    for (unsigned i = 0; i < READERS; i++)
+        pthread_join(threads[i], NULL);
+}
+
+/* ---- Callers between looking for a value and asking who creates it ---- */
+
+static atomic_bool locks_slowly;
+
+/* The library's calls come here. */
+__attribute__((visibility("default"))) int pthread_mutex_lock(pthread_mutex_t *mutex)
+{
+    static int (*real)(pthread_mutex_t *);
+    if (real == NULL)
+        real = (int (*)(pthread_mutex_t *))(uintptr_t)dlsym(RTLD_NEXT, "pthread_mutex_lock");
+    if (locks_slowly)
+        usleep(((unsigned)(uintptr_t)&mutex >> 4) * 2654435761u >> 24);
+    return real(mutex);
+}
+
+enum { CALLERS = 4, ROUNDS = 200 };
+static pthread_barrier_t together;
+static struct value *answers[CALLERS];
+
+static void *call_together(void *number)
+{
+    unsigned me = *(unsigned *)number;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        pthread_barrier_wait(&together);
+        usleep(me * 50);
+        struct value *value = get(round);
+        answers[me] = value;
+        pthread_barrier_wait(&together);
+        cr_assert_eq(value, answers[0], "two values for one key");
+        hapax_keep_alive(value);
+    }
+    return NULL;
+}
+
+Test(cache_stress, who_comes_late_finds_what_was_created, .timeout = 120)
+{
+    cache = hapax_cache_new(create, NULL);
+    pthread_barrier_init(&together, NULL, CALLERS);
+    pthread_t threads[CALLERS];
+    unsigned numbers[CALLERS];
+    for (unsigned i = 0; i < CALLERS; i++) {
+        numbers[i] = i;
+        cr_assert_eq(pthread_create(&threads[i], NULL, call_together, &numbers[i]), 0);
+    }
+    locks_slowly = true;
+    for (unsigned i = 0; i < CALLERS; i++)
+        pthread_join(threads[i], NULL);
+    locks_slowly = false;
+    cr_assert_eq(created, ROUNDS);
 }
