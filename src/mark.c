@@ -87,11 +87,7 @@ void mark_word(uintptr_t word)
 
 void mark_contents(const void *base)
 {
-    size_t scan = collector_scan_size(base);
-    if (likely(depth < room) && scan > 0)
-        push(base, scan);
-    else
-        search((struct range){base, scan / sizeof(uintptr_t)});
+    search((struct range){base, collector_scan_size(base) / sizeof(uintptr_t)});
 }
 
 static void empty_stack(void)

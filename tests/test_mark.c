@@ -9,11 +9,7 @@
 #include <criterion/criterion.h>
 #include <stdlib.h>
 
-#ifdef HAPAX_HARD_TESTS
-enum { MANY = 1000, TREE = 1 << 11 };
-#else
-enum { MANY = 1000, TREE = 1 << 15 };
-#endif
+enum { MANY = 1000, LISTS = 512, LENGTH = 32 };
 
 struct node {
     struct node *left, *right;
@@ -33,46 +29,52 @@ static void set(hapax_weak_map *map, const void *key, void *value)
     cr_assert_eq(hapax_weak_map_set(map, key, value), 0);
 }
 
-/* A tree whose nodes stand in an array as well: it has both long ways and objects with many children. */
-static NOINLINE void set_tree(hapax_weak_map *map, const void *key, hapax_weak *weaks)
+/* Many lists: the object that holds them has many children, and the way to each last node is long. */
+static NOINLINE void set_lists(hapax_weak_map *map, const void *key, hapax_weak *weaks)
 {
-    struct node **nodes = hapax_alloc(TREE * sizeof *nodes);
-    for (size_t i = TREE; i-- > 1;) {
-        nodes[i] = new_node(i);
-        nodes[i]->left = 2 * i < TREE ? nodes[2 * i] : NULL;
-        nodes[i]->right = 2 * i + 1 < TREE ? nodes[2 * i + 1] : NULL;
-        weaks[i] = hapax_weak_make(nodes[i]);
+    struct node **lists = hapax_alloc(LISTS * sizeof *lists);
+    for (size_t i = 0; i < LISTS * LENGTH; i++) {
+        struct node *node = new_node(i);
+        node->left = lists[i % LISTS];
+        lists[i % LISTS] = node;
+        weaks[i] = hapax_weak_make(node);
     }
-    nodes[0] = nodes[1];
-    set(map, key, nodes);
+    set(map, key, lists);
 }
 
-static NOINLINE void check_tree(hapax_weak_map *map, const void *key, hapax_weak *weaks)
+static NOINLINE void check_lists(hapax_weak_map *map, const void *key, hapax_weak *weaks)
 {
-    struct node **nodes = hapax_weak_map_get(map, key);
-    for (size_t i = 1; i < TREE; i++) {
-        cr_assert_eq(hapax_weak_value(weaks[i]), nodes[i]);
-        cr_assert_eq(nodes[i]->number, i);
-        cr_assert_eq(nodes[i]->left, 2 * i < TREE ? nodes[2 * i] : NULL);
+    struct node **lists = hapax_weak_map_get(map, key);
+    for (size_t i = 0; i < LISTS; i++) {
+        struct node *node = lists[i];
+        for (size_t number = LISTS * LENGTH - LISTS + i; node != NULL; node = node->left, number -= LISTS) {
+            cr_assert_eq(node->number, number);
+            cr_assert_eq(hapax_weak_value(weaks[number]), node);
+        }
+    }
+    for (size_t i = 0; i < LISTS * LENGTH; i++)
+        cr_assert_not_null(hapax_weak_value(weaks[i]));
+}
+
+/* One stale pointer would keep all of what hangs together. */
+static NOINLINE void take_apart(hapax_weak_map *map, const void *key)
+{
+    struct node **lists = hapax_weak_map_get(map, key);
+    for (size_t i = 0; i < LISTS; i++) {
+        for (struct node *node = lists[i], *next; node != NULL; node = next) {
+            next = node->left;
+            node->left = NULL;
+        }
+        lists[i] = NULL;
     }
 }
 
 static NOINLINE unsigned count_dead(hapax_weak *weaks)
 {
     unsigned dead = 0;
-    for (size_t i = 1; i < TREE; i++)
+    for (size_t i = 0; i < LISTS * LENGTH; i++)
         dead += hapax_weak_value(weaks[i]) == NULL;
     return dead;
-}
-
-/* One stale pointer would keep all of a tree that hangs together. */
-static NOINLINE void take_apart(hapax_weak_map *map, const void *key)
-{
-    struct node **nodes = hapax_weak_map_get(map, key);
-    for (size_t i = 0; i < TREE; i++) {
-        nodes[i]->left = nodes[i]->right = NULL;
-        nodes[i] = NULL;
-    }
 }
 
 static void marks_with_room_for(size_t objects)
@@ -80,16 +82,16 @@ static void marks_with_room_for(size_t objects)
     mark_room_wanted = objects;
     static int key;
     hapax_weak_map *map = hapax_weak_map_new();
-    hapax_weak *weaks = hapax_alloc(TREE * sizeof *weaks);
-    set_tree(map, &key, weaks);
+    hapax_weak *weaks = hapax_alloc(LISTS * LENGTH * sizeof *weaks);
+    set_lists(map, &key, weaks);
     for (unsigned i = 0; i < 3; i++) {
         collect();
-        check_tree(map, &key, weaks);
+        check_lists(map, &key, weaks);
     }
     take_apart(map, &key);
     collect();
     collect();
-    cr_assert_geq(count_dead(weaks), MOST(TREE));
+    cr_assert_geq(count_dead(weaks), MOST(LISTS * LENGTH));
     hapax_keep_alive(weaks);
     hapax_keep_alive(map);
 }

@@ -563,6 +563,57 @@ Test(weak_map, a_key_that_a_foreign_finalizer_reaches_has_its_value)
     keeps_the_value_for(finalize_foreign_reached, MANY / 4);
 }
 
+/* The collector keeps a cycle of its finalizers for ever, and tells nobody: the keys live, their values perhaps not. */
+static NOINLINE void make_foreign_cycles(hapax_weak *weaks)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *key = new_object(i), *value = new_object(i);
+        key->next = key;
+        value->other = new_object(i);
+        set(watched, key, value);
+        weaks[i] = hapax_weak_make(key);
+        GC_register_finalizer(key, look_up, NULL, NULL, NULL);
+    }
+}
+
+static NOINLINE unsigned check_foreign_cycles(hapax_weak *weaks)
+{
+    unsigned alive = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *key = hapax_weak_value(weaks[i]), *value;
+        if (key == NULL)
+            continue;
+        alive++;
+        value = hapax_weak_map_get(watched, key);
+        cr_assert(value == NULL || value == key || (value->number == i && value->other->number == i));
+        set(watched, key, key);
+        cr_assert_eq(hapax_weak_map_get(watched, key), key);
+    }
+    return alive;
+}
+
+static NOINLINE void fill_with_other_things(void)
+{
+    for (size_t i = 0; i < 20 * MANY; i++)
+        memset(hapax_alloc(sizeof(struct object)), 0xff, sizeof(struct object));
+}
+
+Test(weak_map, a_key_that_comes_back_unnoticed_has_no_stale_value)
+{
+    watched = new_map();
+    hapax_pin(watched);
+    GC_set_warn_proc(GC_ignore_warn_proc);
+    hapax_weak *weaks = hapax_alloc(MANY * sizeof *weaks);
+    make_foreign_cycles(weaks);
+    collect();
+    fill_with_other_things();
+    cr_assert_geq(check_foreign_cycles(weaks), MOST(MANY));
+    collect();
+    cr_assert_geq(check_foreign_cycles(weaks), MOST(MANY));
+    cr_assert_eq(finalized, 0u);
+    hapax_keep_alive(weaks);
+}
+
 static void use_map(void *object, void *arg)
 {
     struct object **keys = arg;
