@@ -91,7 +91,7 @@ struct trie_region {
 typedef bool trie_equal(const void *object, const void *key);
 
 /* Fills in an empty trie, part of a scanned object. The region, zeroed, lives as long as whoever frees it with
- * trie_region_free. False with ENOMEM. */
+ * trie_region_free; it may be set later, before the first insert. False with ENOMEM. */
 bool trie_init(struct trie *trie, struct trie_region *region);
 void trie_region_free(struct trie_region *region);
 

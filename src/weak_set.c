@@ -12,8 +12,11 @@ static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region 
 
 bool weak_set_init(struct weak_set *set, const struct registry_kind *kind, void *owner, void *_Atomic *keep)
 {
-    set->registry = registry_new(kind, owner, set, keep);
-    return set->registry != NULL && trie_init(&set->trie, registry_outside(set->registry));
+    /* The registry last: from then on others may look into the set. */
+    if (!trie_init(&set->trie, NULL) || (set->registry = registry_new(kind, owner, set, keep)) == NULL)
+        return false;
+    set->trie.region = registry_outside(set->registry);
+    return true;
 }
 
 static void keep_in_shape(struct weak_set *set, const atomic_word *word)
