@@ -32,7 +32,8 @@ enum { STAGE_BITS = 3, STAGE_MASK = 7 };
 struct record {
     struct task task;
     atomic_count state;         /* number << STAGE_BITS | stage */
-    uintptr_t hidden_object;    /* complement of the base: not seen by the collector */
+    atomic_word hidden_object;  /* complement of the base: not seen by the collector. Whoever stops the cleanup clears it
+                                 * beside the collection, which then fails to change the state */
     void (*function)(void *);
     void *argument;
     void *argument_base;        /* of its object: a pointer into an object need not keep it alive everywhere */
@@ -76,7 +77,7 @@ static struct record *take_free(void)
 static void give_free(struct record *record)
 {
     record->function = NULL;
-    record->hidden_object = 0;
+    store_relaxed(&record->hidden_object, (uintptr_t)0);
     spin_acquire(&free_lock);
     void *argument = record->argument;
     record->argument = record->argument_base = NULL;
@@ -165,7 +166,7 @@ void cleanup_mark_end(void)
         for (unsigned i = 0; i < RECORDS_PER_BLOCK; i++) {
             struct record *record = &block->records[i];
             uint64_t state = load_acquire(&record->state); /* acquire: an armed record is filled in */
-            if ((state & STAGE_MASK) == ARMED && !collector_is_marked((void *)~record->hidden_object))
+            if ((state & STAGE_MASK) == ARMED && !collector_is_marked((void *)~load_relaxed(&record->hidden_object)))
                 store_relaxed(&record->state, state - ARMED + DOUBTED); /* the world is stopped */
         }
     }
@@ -179,18 +180,13 @@ void cleanup_reclaim_end(void)
             uint64_t state = load_relaxed(&record->state);
             if ((state & STAGE_MASK) != DOUBTED)
                 continue;
-            bool lives = collector_survived((void *)~record->hidden_object);
+            bool lives = collector_survived((void *)~load_relaxed(&record->hidden_object));
             uint64_t next = lives ? state - DOUBTED + ARMED : state - DOUBTED + QUEUED;
             /* Fails where it was stopped meanwhile. Release: an executor finds what was written here. */
-            if (!lives) {
-                record->task.kind = &cleanup_task;
-                if (cas_release(&record->state, &state, next)) {
-                    sub_relaxed(&pending, 1u);
-                    add_relaxed(&queued, 1u);
-                    executor_push(&record->task);
-                }
-            } else {
-                (void)cas_release(&record->state, &state, next);
+            if (cas_release(&record->state, &state, next) && !lives) {
+                sub_relaxed(&pending, 1u);
+                add_relaxed(&queued, 1u);
+                executor_push(&record->task);
             }
         }
     }
@@ -256,7 +252,8 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
         return -1;
     }
     uint64_t number = add_relaxed(&numbers, 1u) + 1;
-    record->hidden_object = ~(uintptr_t)base;
+    record->task.kind = &cleanup_task;
+    store_relaxed(&record->hidden_object, ~(uintptr_t)base);
     record->function = function;
     record->argument = stored;
     record->argument_base = stored != NULL ? collector_base(stored) : NULL;

@@ -39,7 +39,8 @@ static bool incremental;
 static uint64_t first_seed;
 
 static atomic_bool time_is_over;
-static atomic_count steps, resurrected, cleanups_added, cleanups_stopped, cleanups_ran, floods, tables_made, visits;
+static atomic_count steps, resurrected, finalized;
+static atomic_count cleanups_added, cleanups_stopped, cleanups_ran, floods, tables_made, visits;
 
 __attribute__((format(printf, 1, 2), noreturn)) static void fail(const char *format, ...)
 {
@@ -380,6 +381,30 @@ static void GC_CALLBACK bring_handle_back(void *object, void *data)
     add_relaxed(&resurrected, 1u);
 }
 
+/* A finalizer of ours: what its object reaches is alive and canonical until it has run. */
+static void finalize(void *object, void *argument)
+{
+    struct foreign *ours = object;
+    (void)argument;
+    if (chance == 0)
+        chance = first_seed;
+    expect_canonical(ours->subject, ours->handle, ours->number, "finalized");
+    if (hapax_weak_value(ours->weak) != (const void *)ours->handle)
+        fail("the weak pointer of a handle that a finalizer reaches is dead");
+    add_relaxed(&finalized, 1u);
+    if (dice(3) == 0 && hapax_set_finalizer(object, finalize, NULL) != 0)
+        fail("no finalizer set anew");
+    store_release(&brought_back[dice(BROUGHT_BACK)], ours);
+}
+
+static void give_to_finalizer(struct subject *subject, hapax_handle handle, unsigned number)
+{
+    struct foreign *ours = hapax_alloc(sizeof *ours);
+    *ours = (struct foreign){subject, handle, hapax_weak_make(handle), number};
+    if (hapax_set_finalizer(ours, finalize, NULL) != 0)
+        fail("no finalizer");
+}
+
 static void give_to_foreign(struct subject *subject, hapax_handle handle, unsigned number)
 {
     if (dice(2) == 0) {
@@ -700,7 +725,10 @@ static void step(struct worker *worker)
         break;
     case 13:
         if (holding->handle != NULL && dice(2) == 0) {
-            give_to_foreign(holding->subject, holding->handle, holding->number);
+            if (dice(3) == 0)
+                give_to_finalizer(holding->subject, holding->handle, holding->number);
+            else
+                give_to_foreign(holding->subject, holding->handle, holding->number);
             let_go(holding);
         }
         break;
@@ -868,11 +896,12 @@ int main(int count, char **arguments)
     struct hapax_stats stats;
     hapax_stats(&stats);
     printf("ok 1 - stress%s: %u threads, %llu steps, %llu collections, %llu resurrections, %llu cleanups of %llu ran, "
-           "%llu stopped, %llu tables, %llu floods, %llu iterations\n",
+           "%llu stopped, %llu finalizers, %llu tables, %llu floods, %llu iterations\n",
            incremental ? ", incremental" : "", threads, (unsigned long long)load_relaxed(&steps),
            (unsigned long long)stats.collections, (unsigned long long)load_relaxed(&resurrected),
            (unsigned long long)load_relaxed(&cleanups_ran), (unsigned long long)load_relaxed(&cleanups_added),
-           (unsigned long long)load_relaxed(&cleanups_stopped), (unsigned long long)load_relaxed(&tables_made),
+           (unsigned long long)load_relaxed(&cleanups_stopped), (unsigned long long)load_relaxed(&finalized),
+           (unsigned long long)load_relaxed(&tables_made),
            (unsigned long long)load_relaxed(&floods), (unsigned long long)load_relaxed(&visits));
     return 0;
 }

@@ -84,7 +84,8 @@ Test(batch, every_kind_of_span)
     hapax_table *table = hapax_table_new(NULL, 0);
     char *longer = malloc(100000);
     memset(longer, 'l', 100000);
-    hapax_span spans[] = {{NULL, 0}, {"", 0}, {"x", 1}, {longer, 100000}, {"x", 1}, {"\0", 1}, {NULL, 0}, {longer, 65535}};
+    hapax_span spans[] = {{NULL, 0}, {"", 0},   {"x", 1},  {longer, 100000},
+                          {"x", 1},  {"\0", 1}, {NULL, 0}, {longer, 65535}};
     enum { N = sizeof spans / sizeof *spans };
     hapax_handle handles[N];
     for (unsigned round = 0; round < 3; round++) {

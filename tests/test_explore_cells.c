@@ -7,6 +7,7 @@
 #include "explore.h"
 #include "scripted_collector.h"
 
+#include <stdatomic.h>
 #include <string.h>
 
 #define NOINLINE __attribute__((noinline))
@@ -260,8 +261,8 @@ static const struct scenario map_get_set = {
 /* ---- Cleanups ---- */
 
 static unsigned ran[4];
-static bool dying;          /* a collection may have begun */
-static bool stopped;        /* before that; later it may have begun already, with its function not called yet */
+static atomic_bool dying;   /* a collection may have begun */
+static atomic_bool stopped; /* before that; later it may have begun already, with its function not called yet */
 static hapax_cleanup cleanups[4];
 
 static void count_run(void *counter)
@@ -275,12 +276,32 @@ static void add(unsigned i, const void *object)
     MUST(hapax_add_cleanup(object, count_run, &ran[i], &cleanups[i]) == 0, "no memory");
 }
 
+/* The records of a block are used last in, first out: lays them in order, so that each run finds the same ones. */
+static void put_records_in_order(void)
+{
+    enum { RECORDS = 63 };
+    hapax_cleanup all[RECORDS];
+    struct object *object = new_object(0);
+    for (unsigned i = 0; i < RECORDS; i++) {
+        hapax_add_cleanup(object, count_run, NULL, &all[i]);
+        for (unsigned j = i; j > 0 && (uintptr_t)all[j].record < (uintptr_t)all[j - 1].record; j--) {
+            hapax_cleanup other = all[j];
+            all[j] = all[j - 1];
+            all[j - 1] = other;
+        }
+    }
+    for (unsigned i = RECORDS; i-- > 0;)
+        hapax_cleanup_stop(all[i]);
+}
+
 static void begin_cleanups(void)
 {
     begin();
+    put_records_in_order();
     memset(ran, 0, sizeof ran);
     memset(cleanups, 0, sizeof cleanups);
-    dying = stopped = false;
+    dying = false;
+    stopped = false;
 }
 
 static void must_count(uint64_t pending, uint64_t queued)

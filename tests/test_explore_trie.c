@@ -281,11 +281,6 @@ static void finds_the_last(void)
     find_held(WORDS - 1);
 }
 
-static void finds_the_first(void)
-{
-    find_held(0);
-}
-
 static void holds_the_last(void)
 {
     hold(WORDS - 1, WORDS - 1);

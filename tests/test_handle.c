@@ -407,6 +407,33 @@ Test(handle, takes_weak_pointers_cleanups_and_pins)
     cr_expect_geq(atomic_load(&dead), MOST(N));
 }
 
+static NOINLINE void link_to_handles(void **links, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        hapax_handle handle = make_text(text_of(i));
+        links[i] = (void *)(uintptr_t)handle;
+        cr_assert_eq(GC_general_register_disappearing_link(&links[i], handle), GC_SUCCESS);
+    }
+}
+
+Test(handle, takes_links_of_the_collector)
+{
+    enum { N = 1000 };
+    void **links = GC_MALLOC_ATOMIC(N * sizeof *links);
+    link_to_handles(links, N);
+    hapax_handle *held = hapax_alloc(N * sizeof *held);
+    for (unsigned i = 0; i < N; i += 2)
+        held[i] = links[i];
+    collect();
+    unsigned gone = 0;
+    for (unsigned i = 0; i < N; i++)
+        if (held[i] != NULL)
+            cr_assert_eq(links[i], held[i]);
+        else
+            gone += links[i] == NULL;
+    cr_expect_geq(gone, MOST(N / 2));
+}
+
 /* ---- Hashes that are wrong ---- */
 
 Test(handle, a_wrong_hash_gives_a_second_handle_and_nothing_worse)
@@ -416,7 +443,8 @@ Test(handle, a_wrong_hash_gives_a_second_handle_and_nothing_worse)
     for (unsigned i = 0; i < N; i++) {
         const char *text = text_of(i);
         size_t size = strlen(text);
-        uint64_t hash = hapax_hash(table, text, size), bad = i % 3 == 0 ? ~hash : i % 3 == 1 ? hash ^ UINT64_C(1) << 50 : hash + 1;
+        uint64_t hash = hapax_hash(table, text, size);
+        uint64_t bad = i % 3 == 0 ? ~hash : i % 3 == 1 ? hash ^ UINT64_C(1) << 50 : hash + 1;
         if (i % 2 == 0)
             right[i] = make_text(text);
         wrong[i] = hapax_make_handle_hashed(table, text, size, bad);
@@ -555,8 +583,45 @@ Test(handle, success_leaves_errno_alone)
     hapax_keep_alive(held);
 }
 
-/* Runs in a process of its own: the library writes to standard error. */
-static void line_of(bool asked, char *line, size_t size)
+enum mistake { MAKE, FIND, HASHED, HASH, BATCH, INTERN, EACH, NEW_TABLE, MISTAKES };
+static const char *const functions[] = {
+    "hapax_make_handle: ",  "hapax_find_handle: ", "hapax_make_handle_hashed: ", "hapax_hash: ",
+    "hapax_make_handles: ", "hapax_intern: ",      "hapax_table_each: ",         "hapax_table_new: ",
+};
+
+static void make_mistake(enum mistake mistake)
+{
+    hapax_span span = {"x", 1};
+    switch (mistake) {
+    case MAKE:
+        hapax_make_handle(NULL, "x", 1);
+        break;
+    case FIND:
+        hapax_find_handle(table, NULL, 1);
+        break;
+    case HASHED:
+        hapax_make_handle_hashed(NULL, "x", 1, 0);
+        break;
+    case HASH:
+        hapax_hash(NULL, "x", 1);
+        break;
+    case BATCH:
+        hapax_make_handles(table, &span, 1, NULL);
+        break;
+    case INTERN:
+        hapax_intern(NULL);
+        break;
+    case EACH:
+        hapax_table_each(table, NULL, NULL);
+        break;
+    default:
+        hapax_table_new(NULL, 64);
+        break;
+    }
+}
+
+/* What the library writes to standard error. */
+static void line_of(bool asked, enum mistake mistake, char *line, size_t size)
 {
     char path[] = "/tmp/hapax-errors-XXXXXX";
     int file = mkstemp(path), saved = dup(STDERR_FILENO);
@@ -567,7 +632,7 @@ static void line_of(bool asked, char *line, size_t size)
         unsetenv("HAPAX_DEBUG");
     fflush(stderr);
     dup2(file, STDERR_FILENO);
-    hapax_make_handle(NULL, "x", 1);
+    make_mistake(mistake);
     fflush(stderr);
     dup2(saved, STDERR_FILENO);
     ssize_t length = pread(file, line, size - 1, 0);
@@ -580,13 +645,15 @@ static void line_of(bool asked, char *line, size_t size)
 Test(handle, the_debug_switch_names_function_and_reason)
 {
     char line[300];
-    line_of(true, line, sizeof line);
-    cr_expect_not_null(strstr(line, "hapax_make_handle"), "%s", line);
-    cr_expect_not_null(strstr(line, "table"), "%s", line);
-    cr_expect_eq(line[strlen(line) - 1], '\n');
-    cr_expect_eq(strchr(line, '\n'), line + strlen(line) - 1, "one line");
-    line_of(false, line, sizeof line);
-    cr_expect_str_empty(line);
+    for (enum mistake mistake = MAKE; mistake < MISTAKES; mistake++) {
+        line_of(true, mistake, line, sizeof line);
+        const char *reason = strstr(line, functions[mistake]);
+        cr_assert_not_null(reason, "%s instead of %s", line, functions[mistake]);
+        cr_expect_gt(strlen(reason), strlen(functions[mistake]) + 10, "%s", line);
+        cr_expect_eq(strchr(line, '\n'), line + strlen(line) - 1, "one line");
+        line_of(false, mistake, line, sizeof line);
+        cr_expect_str_empty(line);
+    }
 }
 
 /* ---- Threads ---- */

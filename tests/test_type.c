@@ -290,6 +290,48 @@ Test(type, nans_do_not_slow_others_down)
     cr_expect_leq(stats.levels, 3);
 }
 
+/* ---- Eviction ---- */
+
+static atomic_uint calls_of_users;
+
+static uint64_t counting_hash(const void *value, size_t size, uint64_t seed)
+{
+    atomic_fetch_add(&calls_of_users, 1u);
+    return hash_number(value, size, seed);
+}
+
+static bool counting_equal(const void *a, const void *b, size_t size)
+{
+    atomic_fetch_add(&calls_of_users, 1u);
+    return equal_numbers(a, b, size);
+}
+
+static NOINLINE void make_numbers(hapax_table *table, hapax_handle *handles, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++)
+        handles[i] = make_number(table, i);
+}
+
+/* Neither a dead value nor a living one, while others are evicted, moved and the root is taken together. */
+Test(type, eviction_neither_hashes_nor_compares)
+{
+    enum { N = 30000 };
+    struct hapax_type type = {.size = sizeof(double), .hash = counting_hash, .equal = counting_equal};
+    hapax_table *table = hapax_table_new(&type, 0);
+    hapax_handle *handles = hapax_alloc(N * sizeof *handles);
+    make_numbers(table, handles, N);
+    for (unsigned i = 0; i < N; i++)
+        if (i % 100 != 0)
+            handles[i] = NULL;
+    unsigned before = atomic_load(&calls_of_users);
+    collect();
+    cr_expect(hapax_wait_cleanups(1000));
+    cr_expect_geq(evicted_from(table), MOST(N / 100 * 99));
+    cr_expect_eq(atomic_load(&calls_of_users), before);
+    for (unsigned i = 0; i < N; i += 100)
+        cr_assert_eq(make_number(table, i), handles[i]);
+}
+
 /* ---- Zero-size values ---- */
 
 static unsigned copies;
