@@ -96,14 +96,20 @@ static inline bool equal_16_bytes(const char *p, const char *q)
     return ((a1 ^ b1) | (a2 ^ b2)) == 0;
 }
 
+/* From here on a call of memcmp pays. */
+enum { EQUAL_INLINE_MAX = 128 };
+
 /* memcmp for the short values that fill most tables: loads that may overlap, without a call. */
 static inline bool equal_bytes(const void *a, const void *b, size_t size)
 {
     const char *p = a, *q = b;
+    if (size > EQUAL_INLINE_MAX)
+        return memcmp(p, q, size) == 0;
     if (size > 16) {
-        if (size > 32)
-            return memcmp(p, q, size) == 0;
-        return equal_16_bytes(p, q) && equal_16_bytes(p + size - 16, q + size - 16);
+        for (size_t at = 0; at < size - 16; at += 16)
+            if (!equal_16_bytes(p + at, q + at))
+                return false;
+        return equal_16_bytes(p + size - 16, q + size - 16);
     }
     if (size >= 8) {
         uint64_t a1, a2, b1, b2;

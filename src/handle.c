@@ -2,22 +2,12 @@
 
 #include <hapax/handle.h>
 
-#include "canonical.h"
 #include "debug.h"
 #include "hash.h"
 #include "table.h"
 #include "thread.h"
 
 #include <errno.h>
-
-static inline __attribute__((always_inline)) bool equal_string(const void *object, const void *data)
-{
-    const struct hapax_canonical *canonical = object;
-    const struct table_key *key = data;
-    if (likely(canonical->short_size == key->size))
-        return equal_bytes((const char *)canonical + SHORT_VALUE, key->value, key->size);
-    return unlikely(key->size >= WIDE) && table_equal(object, data);
-}
 
 static inline uint64_t hash_value(const struct hapax_table *table, const void *value, size_t size)
 {
@@ -30,7 +20,7 @@ static inline uint64_t hash_value(const struct hapax_table *table, const void *v
 static inline __attribute__((always_inline)) hapax_handle find_quickly(struct hapax_table *table,
                                                                        const struct table_key *key, uint64_t hash)
 {
-    return likely(table->is_strings) ? trie_find_quickly(&table->set.trie, hash, equal_string, key)
+    return likely(table->is_strings) ? trie_find_quickly(&table->set.trie, hash, table_equal_string, key)
                                      : trie_find_quickly(&table->set.trie, hash, table_equal, key);
 }
 
@@ -46,22 +36,12 @@ static inline bool is_value(const struct hapax_table *table, const void *value, 
     return false;
 }
 
-static inline hapax_handle make(struct hapax_table *table, const void *value, size_t size, uint64_t hash)
+static __attribute__((noinline)) hapax_handle make(struct hapax_table *table, const void *value, size_t size, uint64_t hash)
 {
     struct table_key key = {table, value, size};
     hapax_handle handle = find_quickly(table, &key, hash);
-    if (unlikely(handle == NULL))
-        handle = table_intern(table, &key, hash);
     keep_reachable(table);
-    return handle;
-}
-
-/* The way of most calls is kept free of everything that is not on it. */
-
-static __attribute__((noinline)) hapax_handle make_elsewhere(hapax_table *table, const void *value, size_t size,
-                                                             uint64_t hash)
-{
-    return make(table, value, size, hash);
+    return likely(handle != NULL) ? handle : table_intern(table, value, size, hash);
 }
 
 static __attribute__((noinline)) hapax_handle make_carefully(hapax_table *table, const void *value, size_t size,
@@ -72,16 +52,28 @@ static __attribute__((noinline)) hapax_handle make_carefully(hapax_table *table,
     return make(table, value, size, hash_value(table, value, size));
 }
 
-/* Flatten: hashing as well happens here, without a call. */
+/* Strings up to this size are hashed and compared without a call. */
+enum { LEAF_MAX = 64 };
+
+static inline __attribute__((always_inline)) bool equal_leaf(const void *object, const void *data)
+{
+    const struct hapax_canonical *canonical = object;
+    const struct table_key *key = data;
+    return likely(canonical->short_size == key->size) &&
+           equal_bytes((const char *)canonical + SHORT_VALUE, key->value, key->size);
+}
+
+/* Most calls end in the first line of the table. Their way is kept free of all that is not on it, and of calls: no register
+ * has to be saved. */
 __attribute__((flatten)) hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
 {
-    if (unlikely(table == NULL || value == NULL || thread_self == NULL || !table->is_strings))
+    if (unlikely(table == NULL || value == NULL || size > LEAF_MAX || thread_self == NULL || !table->is_strings))
         return make_carefully(table, value, size, "hapax_make_handle");
     struct table_key key = {table, value, size};
     uint64_t hash = hash_bytes(value, size);
-    hapax_handle handle = trie_look_at(trie_favourite_place(&table->set.trie, hash), hash, equal_string, &key);
+    hapax_handle handle = trie_look_at(trie_favourite_place(&table->set.trie, hash), hash, equal_leaf, &key);
     keep_reachable(table);
-    return likely(handle != NULL) ? handle : make_elsewhere(table, value, size, hash);
+    return likely(handle != NULL) ? handle : make(table, value, size, hash);
 }
 
 hapax_handle hapax_make_handle_hashed(hapax_table *table, const void *value, size_t size, uint64_t hash)
@@ -125,9 +117,8 @@ static size_t make_strings(hapax_table *table, const hapax_span *values, size_t 
         trie_prefetch_object(places[i], hashes[i]);
     for (size_t i = 0; i < n; i++) {
         struct table_key key = {table, values[i].data, values[i].size};
-        hapax_handle handle = trie_look_at(places[i], hashes[i], equal_string, &key);
-        if (unlikely(handle == NULL) &&
-            (handle = make_elsewhere(table, key.value, key.size, hashes[i])) == NULL)
+        hapax_handle handle = trie_look_at(places[i], hashes[i], table_equal_string, &key);
+        if (unlikely(handle == NULL) && (handle = make(table, key.value, key.size, hashes[i])) == NULL)
             return i;
         out[i] = handle;
     }

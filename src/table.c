@@ -5,7 +5,6 @@
 #include <hapax/memory.h>
 #include <hapax/stats.h>
 
-#include "canonical.h"
 #include "collector.h"
 #include "debug.h"
 #include "hash.h"
@@ -147,18 +146,19 @@ static hapax_handle intern_alone(struct hapax_table *table, const struct table_k
     return weak_set_add_unfound(&table->set, &canonical->in_trie) ? canonical : NULL;
 }
 
-hapax_handle table_intern(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+hapax_handle table_intern(struct hapax_table *table, const void *value, size_t size, uint64_t hash)
 {
+    struct table_key key = {table, value, size};
     uint64_t ticket;
-    hapax_handle handle = trie_find(&table->set.trie, hash, table_equal, key, &ticket);
+    hapax_handle handle = trie_find(&table->set.trie, hash, table_equal, &key, &ticket);
     if (handle == NULL) {
         int before = errno;
-        if (table->type.equal != NULL && !table->type.equal(key->value, key->value, key->size)) {
-            handle = intern_alone(table, key, hash);
+        if (table->type.equal != NULL && !table->type.equal(value, value, size)) {
+            handle = intern_alone(table, &key, hash);
         } else {
-            struct hapax_canonical *canonical = new_canonical(table, key, hash);
+            struct hapax_canonical *canonical = new_canonical(table, &key, hash);
             if (canonical != NULL)
-                handle = weak_set_publish(&table->set, &canonical->in_trie, table_equal, key, ticket);
+                handle = weak_set_publish(&table->set, &canonical->in_trie, table_equal, &key, ticket);
             keep_reachable(canonical);
         }
         if (handle != NULL)

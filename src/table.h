@@ -4,6 +4,7 @@
 
 #include <hapax/handle.h>
 
+#include "canonical.h"
 #include "weak_set.h"
 
 /* Scanned, collected memory. */
@@ -25,7 +26,17 @@ struct table_key {
 /* Of objects that have the tag of the key. */
 bool table_equal(const void *object, const void *key);
 
+/* The same in a table of strings. */
+static inline __attribute__((always_inline)) bool table_equal_string(const void *object, const void *data)
+{
+    const struct hapax_canonical *canonical = object;
+    const struct table_key *key = data;
+    if (likely(canonical->short_size == key->size))
+        return equal_bytes((const char *)canonical + SHORT_VALUE, key->value, key->size);
+    return unlikely(key->size >= WIDE) && table_equal(object, data);
+}
+
 /* Interns a value that a quick look has not found. */
-hapax_handle table_intern(struct hapax_table *table, const struct table_key *key, uint64_t hash);
+hapax_handle table_intern(struct hapax_table *table, const void *value, size_t size, uint64_t hash);
 
 #endif

@@ -113,6 +113,10 @@ bool trie_make_room(struct trie *trie);
 /* Begins to grow where about `count` entries are too many for the root. Inserts then do the work, with trie_help. */
 void trie_consider_growth(struct trie *trie, uint64_t count);
 void trie_help(struct trie *trie);
+static inline bool trie_wants_help(struct trie *trie)
+{
+    return load_relaxed(&trie->resizing);
+}
 /* Takes a root that is far too wide for `count` entries together, and gives its memory back. */
 void trie_shrink(struct trie *trie, uint64_t count);
 
@@ -176,6 +180,8 @@ static inline bool trie_is_candidate(uintptr_t word, uint64_t hash)
 static inline void *trie_strong(atomic_word *place, uintptr_t word)
 {
     void *object = reveal((void *)(word & TRIE_ADDRESS));
+    if (object == NULL)
+        __builtin_unreachable(); /* no entry has that address */
     /* Acquire, a second time: the object was alive while its address was in a register, and is seen as published. */
     return likely(load_acquire(place) == word) ? object : NULL;
 }
