@@ -182,25 +182,37 @@ static bool open_chunk(struct registry *registry, unsigned lane)
     return true;
 }
 
+/* A word of the lane's chunk; NULL: it is full. */
+static inline atomic_word *take_word(struct registry *registry, unsigned lane)
+{
+    /* Acquire: pairs with open_chunk. */
+    struct chunk *chunk = load_acquire(&registry->lanes[lane].open);
+    if (unlikely(chunk == NULL || load_relaxed(&chunk->used) >= CHUNK_WORDS))
+        return NULL;
+    /* Acquire: the chunk may have been emptied and opened again since. */
+    unsigned index = atomic_fetch_add_explicit(&chunk->used, 1u, memory_order_acquire);
+    if (unlikely(index >= CHUNK_WORDS))
+        return NULL;
+    if (unlikely(index % ROUND == ROUND - 1 || index == CHUNK_WORDS - 1))
+        add_relaxed(&registry->rounds, index % ROUND + 1u);
+    return load_relaxed(&chunk->words) + index;
+}
+
+static __attribute__((noinline)) atomic_word *take_word_of_new_chunk(struct registry *registry, unsigned lane)
+{
+    while (open_chunk(registry, lane)) {
+        atomic_word *word = take_word(registry, lane);
+        if (word != NULL)
+            return word;
+    }
+    return NULL;
+}
+
 atomic_word *registry_reserve(struct registry *registry, unsigned lane)
 {
     lane %= LANES;
-    for (;;) {
-        /* Acquire: pairs with open_chunk. */
-        struct chunk *chunk = load_acquire(&registry->lanes[lane].open);
-        if (chunk != NULL && load_relaxed(&chunk->used) < CHUNK_WORDS) {
-            /* Acquire: the chunk may have been emptied and opened again since. */
-            unsigned index = atomic_fetch_add_explicit(&chunk->used, 1u, memory_order_acquire);
-            if (index < CHUNK_WORDS) {
-                atomic_word *word = load_relaxed(&chunk->words) + index;
-                if (index % ROUND == ROUND - 1 || index == CHUNK_WORDS - 1)
-                    add_relaxed(&registry->rounds, index % ROUND + 1u);
-                return word;
-            }
-        }
-        if (!open_chunk(registry, lane))
-            return NULL;
-    }
+    atomic_word *word = take_word(registry, lane);
+    return likely(word != NULL) ? word : take_word_of_new_chunk(registry, lane);
 }
 
 void registry_filled(struct registry *registry, atomic_word *word)

@@ -2,7 +2,6 @@
 
 #include "thread.h"
 
-#include "collector.h"
 #include "library.h"
 
 #include <errno.h>
@@ -96,24 +95,19 @@ struct thread *thread_enter_first(void)
     return self;
 }
 
-void *thread_alloc_plain(struct thread *self, size_t size)
+void *thread_alloc_plain_anew(struct thread *self, size_t size)
 {
     size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
-    void *object;
-    if (unlikely(granules > RUN_GRANULES)) {
+    void *object = NULL;
+    if (granules > RUN_GRANULES) {
         object = collector_alloc_plain(size);
     } else {
-        void **run = &self->runs[granules];
-        if (unlikely(*run == NULL)) {
-            collector_check();
-            collector_alloc_run(granules * COLLECTOR_GRANULE, run);
-        }
-        /* A collection between the two finds the object in the run, or in a register. */
-        object = reveal(*run);
-        if (likely(object != NULL))
-            *(void *volatile *)run = *(void **)object;
+        collector_check();
+        collector_alloc_run(granules * COLLECTOR_GRANULE, &self->runs[granules]);
+        if (self->runs[granules] != NULL)
+            return thread_alloc_plain(self, size);
     }
-    if (unlikely(object == NULL))
+    if (object == NULL)
         errno = ENOMEM;
     return object;
 }

@@ -5,6 +5,7 @@
 #ifndef HAPAX_THREAD_H
 #define HAPAX_THREAD_H
 
+#include "collector.h"
 #include "sync.h"
 
 enum { RUN_GRANULES = 32 };     /* larger objects are allocated one by one */
@@ -32,9 +33,21 @@ static inline struct thread *thread_enter(void)
     return likely(self != NULL) ? self : thread_enter_first();
 }
 
+void *thread_alloc_plain_anew(struct thread *self, size_t size);
+
 /* Uninitialized memory that is not searched for pointers; NULL with ENOMEM. One call in many takes the collector's
  * lock. Runs foreign finalizers, as every allocation does. */
-void *thread_alloc_plain(struct thread *self, size_t size);
+static inline void *thread_alloc_plain(struct thread *self, size_t size)
+{
+    size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
+    if (unlikely(granules > RUN_GRANULES || self->runs[granules] == NULL))
+        return thread_alloc_plain_anew(self, size);
+    void **run = &self->runs[granules];
+    /* A collection between the two finds the object in the run, or in a register. */
+    void *object = reveal(*run);
+    *(void *volatile *)run = *(void **)object;
+    return object;
+}
 
 /* Overwrites vector registers, and the frames of calls that have returned. What they have left there lies where the
  * frames of the next calls will be, and keeps objects alive from what these do not initialize. */

@@ -312,30 +312,48 @@ static void drop_empty_line(struct trie *trie, struct trie_line *line)
     }
 }
 
+/* What a step towards a change still wants, with the stripe given up meanwhile. */
+enum step {
+    STEP_DONE,
+    STEP_UNSETTLED,       /* a word is tentative: after the collection */
+    STEP_MORE_HOLD,       /* hold->count objects have to be held */
+    STEP_MORE_CHILDREN,
+};
+
+/* Where the next entry goes into a chain; a further line is taken where it is full. The stripe is owned. */
+static __attribute__((noinline)) enum step place_in_chain(struct trie *trie, struct trie_line *home, uint64_t hash, atomic_word **place)
+{
+    for (struct trie_line *line = home; line != NULL; line = next_line(line))
+        if ((*place = empty_place(line, hash)) != NULL)
+            return STEP_DONE;
+    struct trie_line *child = take_child(trie);
+    if (child == NULL)
+        return STEP_MORE_CHILDREN;
+    if (!append_line(last_line(home), child)) {
+        give_child(trie, child);
+        return STEP_UNSETTLED;
+    }
+    *place = &child->words[1];
+    return STEP_DONE;
+}
+
 enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket, atomic_word *announced)
 {
     uint64_t hash = object->hash;
     atomic_count *version = stripe_of(trie, hash);
-    if (!own_stripe(version, ticket))
+    if (unlikely(!own_stripe(version, ticket)))
         return TRIE_CHANGED;
     struct trie_line *home = home_line(trie, hash);
-    atomic_word *place = NULL;
-    for (struct trie_line *line = home; line != NULL && place == NULL; line = next_line(line))
-        place = empty_place(line, hash);
-    if (place == NULL) {
-        struct trie_line *child = take_child(trie);
-        if (child == NULL || !append_line(last_line(home), child)) {
-            if (child != NULL)
-                give_child(trie, child);
-            leave_stripe_unchanged(version);
-            return child == NULL ? TRIE_CROWDED : TRIE_UNSETTLED;
-        }
-        place = &child->words[1];
+    atomic_word *place = empty_place(home, hash);
+    enum step step = likely(place != NULL) ? STEP_DONE : place_in_chain(trie, home, hash, &place);
+    if (unlikely(step != STEP_DONE)) {
+        leave_stripe_unchanged(version);
+        return step == STEP_MORE_CHILDREN ? TRIE_CROWDED : TRIE_UNSETTLED;
     }
     /* Release, both: publish the object's contents. */
     store_release(announced, (uintptr_t)object);
     store_release(place, entry_of(object, hash));
-    if (next_line(home) != NULL)
+    if (unlikely(next_line(home) != NULL))
         drop_empty_line(trie, home);
     leave_stripe(version);
     return TRIE_DONE;
@@ -347,13 +365,6 @@ enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uin
 struct hold {
     void **objects;
     size_t room, count;
-};
-
-enum step {
-    STEP_DONE,
-    STEP_UNSETTLED,       /* a word is tentative: after the collection */
-    STEP_MORE_HOLD,       /* hold->count objects have to be held */
-    STEP_MORE_CHILDREN,
 };
 
 /* Holds the objects of a chain whose hash has one of the bits (all: 0). The stripe is owned. */
@@ -375,23 +386,6 @@ static enum step hold_entries(struct trie_line *line, uint64_t bits, struct hold
         }
     }
     return hold->count <= hold->room ? STEP_DONE : STEP_MORE_HOLD;
-}
-
-/* Where the next entry goes into a chain; a further line is taken where it is full. */
-static enum step place_in_chain(struct trie *trie, struct trie_line *home, uint64_t hash, atomic_word **place)
-{
-    for (struct trie_line *line = home; line != NULL; line = next_line(line))
-        if ((*place = empty_place(line, hash)) != NULL)
-            return STEP_DONE;
-    struct trie_line *child = take_child(trie);
-    if (child == NULL)
-        return STEP_MORE_CHILDREN;
-    if (!append_line(last_line(home), child)) {
-        give_child(trie, child);
-        return STEP_UNSETTLED;
-    }
-    *place = &child->words[1];
-    return STEP_DONE;
 }
 
 static void erase_entry(struct trie_line *line, const struct trie_object *object)

@@ -19,16 +19,32 @@ bool weak_set_init(struct weak_set *set, const struct registry_kind *kind, void 
     return true;
 }
 
-static void keep_in_shape(struct weak_set *set, const atomic_word *word)
+static __attribute__((noinline)) void consider_growth(struct weak_set *set)
 {
-    if (unlikely(registry_round(word))) {
-        trie_consider_growth(&set->trie, registry_estimate(set->registry));
-        /* The library's thread takes the root of a large set together when its objects have died. Where it cannot run,
-         * inserts grow into the wide root again. */
-        if (load_relaxed(&set->trie.moved_out))
-            (void)executor_ensure_threads();
-    }
-    trie_help(&set->trie);
+    trie_consider_growth(&set->trie, registry_estimate(set->registry));
+    /* The library's thread takes the root of a large set together when its objects have died. Where it cannot run, inserts
+     * grow into the wide root again. */
+    if (load_relaxed(&set->trie.moved_out))
+        (void)executor_ensure_threads();
+}
+
+/* After an insert was not done: does what it wants, and searches again, until it is done or another object is found, or
+ * memory is short. Answers as weak_set_publish. */
+static __attribute__((noinline)) void *publish_again(struct weak_set *set, struct trie_object *object, trie_equal *equal,
+                                                     const void *key, enum trie_outcome outcome, atomic_word *word)
+{
+    do {
+        if (outcome == TRIE_UNSETTLED)
+            collector_wait();
+        if (outcome == TRIE_CROWDED && !trie_make_room(&set->trie))
+            return NULL;
+        uint64_t ticket;
+        void *found = trie_find(&set->trie, object->hash, equal, key, &ticket);
+        if (found != NULL)
+            return found;
+        outcome = trie_insert(&set->trie, object, ticket, word);
+    } while (outcome != TRIE_DONE);
+    return object;
 }
 
 void *weak_set_publish(struct weak_set *set, struct trie_object *object, trie_equal *equal, const void *key,
@@ -37,21 +53,19 @@ void *weak_set_publish(struct weak_set *set, struct trie_object *object, trie_eq
     atomic_word *word = registry_reserve(set->registry, thread_self->lane);
     if (word == NULL)
         return NULL;
-    for (enum trie_outcome outcome;
-         (outcome = trie_insert(&set->trie, object, ticket, word)) != TRIE_DONE;) {
-        void *found = NULL;
-        if (outcome == TRIE_UNSETTLED)
-            collector_wait();
-        bool room = outcome != TRIE_CROWDED || trie_make_room(&set->trie);
-        if (room)
-            found = trie_find(&set->trie, object->hash, equal, key, &ticket);
-        if (!room || found != NULL) {
-            registry_cancel(set->registry, word);
-            return found;
-        }
+    void *published = object;
+    enum trie_outcome outcome = trie_insert(&set->trie, object, ticket, word);
+    if (unlikely(outcome != TRIE_DONE))
+        published = publish_again(set, object, equal, key, outcome, word);
+    if (unlikely(published != object)) {
+        registry_cancel(set->registry, word);
+        return published;
     }
     registry_filled(set->registry, word);
-    keep_in_shape(set, word);
+    if (unlikely(registry_round(word)))
+        consider_growth(set);
+    if (unlikely(trie_wants_help(&set->trie)))
+        trie_help(&set->trie);
     return object;
 }
 
