@@ -100,7 +100,7 @@ static inline bool equal_16_bytes(const char *p, const char *q)
 enum { EQUAL_INLINE_MAX = 128 };
 
 /* memcmp for the short values that fill most tables: loads that may overlap, without a call. */
-static inline bool equal_bytes(const void *a, const void *b, size_t size)
+static inline __attribute__((always_inline)) bool equal_bytes(const void *a, const void *b, size_t size)
 {
     const char *p = a, *q = b;
     if (size > EQUAL_INLINE_MAX)

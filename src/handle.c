@@ -103,6 +103,7 @@ enum { BATCH = 32 };
 static size_t make_strings(hapax_table *table, const hapax_span *values, size_t n, hapax_handle *out)
 {
     uint64_t hashes[BATCH];
+    struct trie_line *lines[BATCH];
     atomic_word *places[BATCH];
     for (size_t i = 0; i < n; i++) {
         if (unlikely(values[i].data == NULL)) {
@@ -110,11 +111,11 @@ static size_t make_strings(hapax_table *table, const hapax_span *values, size_t 
             break;
         }
         hashes[i] = hash_bytes(values[i].data, values[i].size);
-        places[i] = trie_favourite_place(&table->set.trie, hashes[i]);
-        __builtin_prefetch((const void *)places[i]);
+        lines[i] = trie_first_line(&table->set.trie, hashes[i]);
+        __builtin_prefetch((const void *)lines[i]);
     }
     for (size_t i = 0; i < n; i++)
-        trie_prefetch_object(places[i], hashes[i]);
+        places[i] = trie_likely_place(lines[i], hashes[i]);
     for (size_t i = 0; i < n; i++) {
         struct table_key key = {table, values[i].data, values[i].size};
         hapax_handle handle = trie_look_at(places[i], hashes[i], table_equal_string, &key);

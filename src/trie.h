@@ -222,21 +222,16 @@ static inline __attribute__((always_inline)) void *trie_find_quickly(struct trie
     return NULL;
 }
 
-/* Has the processor fetch the object that a look at this place will want, if any. */
-static inline void trie_prefetch_object(atomic_word *place, uint64_t hash)
+/* Without a branch, for many at a time: the first word of the line that may hold the entry, or any, where none does. Has the
+ * processor fetch its object. */
+static inline atomic_word *trie_likely_place(struct trie_line *line, uint64_t hash)
 {
-    uintptr_t word = load_relaxed(place);
-    if (unlikely(!trie_is_candidate(word, hash))) {
-        /* The line of a place is the cache line that it lies in. */
-        struct trie_line *line = (struct trie_line *)((uintptr_t)place & ~(uintptr_t)(CACHE_LINE - 1));
-        uint32_t match = line_match(line, hash);
-        if (match == 0)
-            return;
-        word = load_relaxed(&line->words[(unsigned)__builtin_ctz(match) / 4]);
-    }
-    const char *object = (const char *)(word & TRIE_ADDRESS);
+    uint32_t match = line_match(line, hash) | UINT32_C(1) << 31;
+    atomic_word *place = &line->words[(unsigned)__builtin_ctz(match) / 4];
+    const char *object = (const char *)(load_relaxed(place) & TRIE_ADDRESS);
     __builtin_prefetch(object);
     __builtin_prefetch(object + CACHE_LINE / 2);
+    return place;
 }
 
 #endif
