@@ -63,13 +63,12 @@ struct trie {
     atomic_bool resizing;       /* split is neither 0 nor half: writers help */
     atomic_bool moved_out;      /* of the first lines, into the region */
 
-    /* The truth about the root: log2(2 * half) << 56 | split. Changed by the resizer, who owns the stripe of the line
-     * that it splits or merges. */
-    atomic_count shape;
-
     struct trie_region *region; /* outside collected memory */
     unsigned char apart[CACHE_LINE];
 
+    /* The truth about the root: log2(2 * half) << 56 | split. Changed by the resizer, who owns the stripe of the line
+     * that it splits or merges; hits do not read it. */
+    atomic_count shape;
     atomic_uint resizer;        /* 0, or the process generation in which somebody resizes */
 
     /* Further lines never used, those of them that are usable, and those used before; under the children lock. */
