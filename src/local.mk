@@ -72,6 +72,9 @@ hapax_core_sources = \
 	src/thread.h \
 	src/trie.c \
 	src/trie.h \
+	src/trie_lines.c \
+	src/trie_lines.h \
+	src/trie_resize.c \
 	src/typed.c \
 	src/version.c \
 	src/weak.c \
