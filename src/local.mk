@@ -61,6 +61,8 @@ hapax_core_sources = \
 	src/reach.h \
 	src/registry.c \
 	src/registry.h \
+	src/registry_chunks.h \
+	src/registry_steps.c \
 	src/stats.c \
 	src/symbol.c \
 	src/symbol.h \

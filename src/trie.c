@@ -135,11 +135,10 @@ void *trie_settle(atomic_word *place, bool (*survived)(const void *object))
 {
     uintptr_t word = load_relaxed(place);
     void *object = (void *)(word & TRIE_ADDRESS);
+    assert(word & TRIE_TENTATIVE);
     bool lives = survived(object);
     /* Nobody else changes a tentative word. Release: pairs with the search that finds it settled. */
-    bool changed = cas_release(place, &word, lives ? word & ~TRIE_TENTATIVE : 0);
-    assert(changed);
-    (void)changed;
+    store_release(place, lives ? word & ~TRIE_TENTATIVE : (uintptr_t)0);
     return lives ? object : NULL;
 }
 

@@ -20,7 +20,7 @@
  *      did not find then is not there now. It neither allocates nor calls anybody nor waits meanwhile.
  *  (d) An entry is moved with its object held from before the copy until after the erasure: a word of a dead object
  *      stands in one place. A tentative word is never moved.
- *  (e) Eviction is the settling step's compare-and-exchange from the tentative word to 0. It takes no lock.
+ *  (e) Eviction is the settling step's store of 0 over the tentative word, which nobody else changes. It takes no lock.
  *
  * The caller waits for the collector, never the trie while it owns anything. */
 #ifndef HAPAX_TRIE_H
