@@ -48,6 +48,23 @@ static void make_objects(void)
         objects[i] = must(hapax_alloc_plain(OBJECT_BYTES));
 }
 
+/* What weak_value is measured against: a pointer loaded, and another through it, where the boxes lie as the cells do. */
+static void run_dependent_loads(void)
+{
+    void ***boxes = must(hapax_alloc(OBJECTS * sizeof *boxes));
+    for (size_t i = 0; i < OBJECTS; ++i) {
+        boxes[i] = must(hapax_alloc_plain(OBJECT_BYTES));
+        *boxes[i] = objects[i];
+    }
+    bool same = true;
+    double began = bench_now();
+    for (size_t i = 0; i < OBJECTS; ++i)
+        same &= *(void *volatile *)boxes[i] == objects[i];
+    report("two dependent loads", began, OBJECTS);
+    if (!same)
+        bench_wrong("hapax: a plain load yields another pointer");
+}
+
 static void run_weak(void)
 {
     double began = bench_now();
@@ -183,6 +200,7 @@ void hapax_run_primitives(void)
     cells = must(hapax_alloc(OBJECTS * sizeof *cells));
     cleanups = must(hapax_alloc(OBJECTS * sizeof *cleanups));
     make_objects();
+    run_dependent_loads();
     run_weak();
     run_cleanups();
 

@@ -36,6 +36,7 @@ bench_files = \
 	bench/run \
 	bench/runner/__init__.py \
 	bench/runner/figures.py \
+	bench/runner/goals.py \
 	bench/runner/machine.py \
 	bench/runner/measure.py \
 	bench/runner/peers.py \

@@ -299,11 +299,14 @@ void collector_each_marked(void (*visit)(const void *base, size_t scan))
 
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
 {
+    /* In a register, instead of one indirection more for each word. */
+    int (*is_marked)(const void *) = GC_is_marked;
+    __asm__("" : "+r"(is_marked));
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         indices[found] = (uint16_t)i;
-        if (words[i] >= COLLECTOR_GRANULE)
-            found += GC_is_marked((const void *)words[i]) == 0;
+        if (likely(words[i] >= COLLECTOR_GRANULE))
+            found += is_marked((const void *)words[i]) == 0;
     }
     return found;
 }

@@ -30,7 +30,7 @@ struct chunk {
     atomic_bool spare;          /* its words have been given back */
     bool scanned;               /* registry_scan found that everything here lives; the collection steps' own */
     bool doubted;               /* the collection that runs has entries here; the collection steps' own */
-    unsigned occupied;          /* words that are no holes, as mark_end counted them; the collection steps' own */
+    unsigned occupied;          /* words that are no holes, as last counted; the collection steps' own */
     struct chunk *next_spare;   /* while spare */
 };
 

@@ -57,6 +57,9 @@ static void doubt_chunk(struct registry *registry, struct chunk *chunk)
     uint16_t unmarked[CHUNK_WORDS];
     unsigned taken = words_taken(chunk), occupied = 0;
     size_t count = find_unmarked(registry, words, taken, unmarked);
+    chunk->doubted = count > 0;
+    if (count == 0)
+        return;
     for (unsigned i = 0; i < taken; i++)
         occupied += words[i] != HOLE;
     for (size_t i = 0; i < count; i++) {
@@ -69,7 +72,6 @@ static void doubt_chunk(struct registry *registry, struct chunk *chunk)
         words[unmarked[i]] = kind->doubt(registry->context, (void *)words[unmarked[i]]);
     }
     chunk->occupied = occupied;
-    chunk->doubted = count > 0;
 }
 
 void registry_mark_end(void)

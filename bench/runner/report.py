@@ -2,7 +2,7 @@
 
 import json
 
-from . import figures
+from . import figures, goals
 
 _GET = figures.get
 
@@ -49,6 +49,13 @@ def _names(data, summary):
 def _rounds(summary):
     counts = [label["ns_per_op"]["rounds"] for peer in summary.values() for name, label in peer.items() if name == "W1"]
     return _rounds_of(min(counts, default=0))
+
+
+def _goals(data):
+    rows = [list(row) for row in goals.table(data)]
+    if not rows:
+        return []
+    return ["## What it is meant to reach", "", *_table(["", "measured", "at most", "reached"], rows)]
 
 
 def _lookups(data):
@@ -180,7 +187,7 @@ _PLOTS = [
 def markdown(data, plots):
     parts = ["# Speed and memory beside the limit and the peers", "", *_setting(data)]
     if data["summary"]["reference"]:
-        parts += _lookups(data) + _memory(data) + _churn(data) + _primitives(data)
+        parts += _goals(data) + _lookups(data) + _memory(data) + _churn(data) + _primitives(data)
     parts += _corpora(data) + _growth(data)
     for name, title in _PLOTS:
         if name in plots:

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"runtime"
+	"sync"
 	"sync/atomic"
 	"time"
 	"unique"
@@ -32,6 +33,7 @@ func runPrimitives() {
 	runMake(1, "make_handle, 1 key")
 	runMake(128, "make_handle, 128 keys")
 	runMake(128*1024, "make_handle, 128 Ki keys")
+	runCache()
 }
 
 func runWeak(objects []*object) {
@@ -87,6 +89,48 @@ func runCleanups(objects []*object) {
 		}
 	}
 	primitive("collection and cleanup run", began, len(objects))
+}
+
+// cache keeps weak values by key in a sync.Map; a value's cleanup removes its entry, unless another value has come since.
+type cache struct{ values sync.Map }
+
+func (c *cache) get(key string) *object {
+	for {
+		found, ok := c.values.Load(key)
+		if ok {
+			if value := found.(weak.Pointer[object]).Value(); value != nil {
+				return value
+			}
+			c.values.CompareAndDelete(key, found)
+		}
+		fresh := new(object)
+		copy(fresh.bytes[:], key)
+		pointer := weak.Make(fresh)
+		if _, taken := c.values.LoadOrStore(key, pointer); !taken {
+			runtime.AddCleanup(fresh, func(key string) { c.values.CompareAndDelete(key, pointer) }, key)
+			return fresh
+		}
+	}
+}
+
+func runCache() {
+	const cachedCount = 1024
+	var c cache
+	keys := make([]string, cachedCount)
+	cached := make([]*object, cachedCount)
+	for i := range keys {
+		keys[i] = fmt.Sprintf("key-%012d", i*40503%(128*1024))
+		cached[i] = c.get(keys[i])
+	}
+	same := true
+	began := time.Now()
+	for i := 0; i < lookups; i++ {
+		same = same && c.get(keys[i%cachedCount]) == cached[i%cachedCount]
+	}
+	primitive("cache_get, hit", began, lookups)
+	if !same {
+		wrong("a cache creates a value anew while it is held")
+	}
 }
 
 func runMake(count int, name string) {
