@@ -488,8 +488,8 @@ Test(queue, evictions_are_no_cleanups)
 {
     must(hapax_set_cleanup_threads(0));
     struct hapax_table_stats before, after;
-    make_each(MANY, make_handle);
     hapax_table_stats(hapax_strings(), &before);
+    make_each(MANY, make_handle);
     collect();
     cr_assert_eq(queued(), 0);
     cr_assert(hapax_wait_cleanups(0));
@@ -497,7 +497,7 @@ Test(queue, evictions_are_no_cleanups)
     /* They have happened all the same. */
     hapax_table_stats(hapax_strings(), &after);
     cr_assert_geq(after.evicted, before.evicted + MOST);
-    cr_assert_leq(after.live, before.live - MOST);
+    cr_assert_leq(after.live, before.live + FEW);
     struct hapax_stats stats;
     hapax_stats(&stats);
     cr_assert_eq(stats.cleanups_run, 0);
