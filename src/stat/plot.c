@@ -58,7 +58,7 @@ static void write_script(FILE *script, const struct report *report, bool svg)
     fputs("set style data histograms\nset style histogram clustered gap 1\n"
           "set style fill solid 0.9 noborder\nset boxwidth 0.9\n"
           "set grid ytics lc rgb '#dddddd'\nset border 3\nset tics nomirror\n"
-          "set yrange [0:*]\nset offsets 0, 0, graph 0.1, 0\n",
+          "set yrange [0:*]\nset key bmargin center horizontal\n",
           script);
     fprintf(script,
             "set multiplot layout 1,2 title '%s values (%s), %s distinct: %s of heap saved'\n",
