@@ -21,7 +21,8 @@
 #include <unistd.h>
 #include <wchar.h>
 
-enum { NAME_WIDTH = 22, COLUMN_WIDTH = 15, INDENT = 2, LONGEST_BAR = 60 };
+/* The table and what stands below it fit a terminal of 40 columns. */
+enum { INDENT = 2, NAME_WIDTH = 16, NARROW_COLUMN = 11, WIDE_COLUMN = 15, LONGEST_BAR = 60 };
 
 static void put_heading(const char *text)
 {
@@ -31,10 +32,10 @@ static void put_heading(const char *text)
 
 /* The table. */
 
-static void put_row(const char *name, struct unit_text plain, struct unit_text interned)
+static void put_row(const char *name, struct unit_text plain, struct unit_text interned, int column)
 {
-    printf("%*s%-*s%*s%*s\n", INDENT, "", NAME_WIDTH, name, COLUMN_WIDTH, plain.text,
-           COLUMN_WIDTH, interned.text);
+    printf("%*s%-*s%*s%*s\n", INDENT, "", NAME_WIDTH, name, column, plain.text, column,
+           interned.text);
 }
 
 static struct unit_text nothing(void)
@@ -49,30 +50,31 @@ static struct unit_text words(const char *text)
     return result;
 }
 
-static void put_table(const struct report *report)
+static void put_table(const struct report *report, int width)
 {
     const struct measurement *plain = &report->plain;
     const struct measurement *interned = &report->interned;
-    put_row("", words("plain"), words("interned"));
-    put_row("values kept", unit_count(plain->values), unit_count(interned->distinct));
+    bool narrow = width < INDENT + NAME_WIDTH + 2 * WIDE_COLUMN;
+    int column = narrow ? NARROW_COLUMN : WIDE_COLUMN;
+    put_row("", words("plain"), words("interned"), column);
+    put_row("values kept", unit_count(plain->values), unit_count(interned->distinct), column);
     put_row("heap", unit_bytes((int64_t)plain->heap_bytes),
-            unit_bytes((int64_t)interned->heap_bytes));
+            unit_bytes((int64_t)interned->heap_bytes), column);
     put_row("resident", unit_bytes((int64_t)plain->rss_bytes),
-            unit_bytes((int64_t)interned->rss_bytes));
-    put_row("time", unit_seconds(plain->seconds), unit_seconds(interned->seconds));
+            unit_bytes((int64_t)interned->rss_bytes), column);
+    put_row("time", unit_seconds(plain->seconds), unit_seconds(interned->seconds), column);
     put_row("values a second",
             unit_count(plain->seconds > 0 ? (uint64_t)((double)plain->values / plain->seconds)
                                           : 0),
-            unit_count((uint64_t)report_values_per_second(report)));
-    put_row("collections", nothing(), unit_count(interned->collections));
-    put_row("hapax in collections", nothing(), unit_seconds(interned->collector_seconds));
+            unit_count((uint64_t)report_values_per_second(report)), column);
+    put_row("collections", nothing(), unit_count(interned->collections), column);
+    put_row("hapax in them", nothing(), unit_seconds(interned->collector_seconds), column);
 }
 
 static void put_summary(const struct report *report)
 {
     const struct measurement *interned = &report->interned;
-    printf("\n%*sdistinct  %s of %s values (%s), %s\n", INDENT, "",
-           unit_count(interned->distinct).text, unit_count(interned->values).text,
+    printf("\n%*sdistinct  %s of values, %s\n", INDENT, "",
            unit_percent((double)interned->distinct, (double)interned->values).text,
            unit_bytes((int64_t)interned->distinct_bytes).text);
     int64_t saved = report_saved_bytes(report);
@@ -87,9 +89,9 @@ static void put_summary(const struct report *report)
 static void put_reclaim(const struct measure_reclaim *reclaim)
 {
     put_heading("When every handle is dropped");
-    printf("%*s%s values evicted in %s by one collection; heap %s, of which %s are left\n", INDENT,
-           "", unit_count(reclaim->evicted).text, unit_seconds(reclaim->seconds).text,
-           unit_bytes((int64_t)reclaim->heap_bytes).text,
+    printf("%*sevicted   %s values in %s\n", INDENT, "", unit_count(reclaim->evicted).text,
+           unit_seconds(reclaim->seconds).text);
+    printf("%*sheap      %s, then %s\n", INDENT, "", unit_bytes((int64_t)reclaim->heap_bytes).text,
            unit_bytes((int64_t)reclaim->heap_left_bytes).text);
 }
 
@@ -175,7 +177,7 @@ static void put_top(const struct report *report, int width)
         printf("%*s%*s  ", SAVED_WIDTH, unit_bytes((int64_t)top.saved_bytes).text, COUNT_WIDTH,
                unit_count(top.count).text);
         if (top.size == 0)
-            fputs("(the empty value)", stdout);
+            fputs("(empty)", stdout);
         else
             put_value(top.data, top.size, width - SAVED_WIDTH - COUNT_WIDTH - 3);
         putchar('\n');
@@ -223,10 +225,10 @@ static void put_chart(const struct report *report, int width)
 void report_text(const struct report *report)
 {
     int width = terminal_width(STDOUT_FILENO);
-    printf("%zu %s, %s, cut into %s, %u %s\n\n", report->files,
+    printf("%zu %s, %s of %s, %u %s\n\n", report->files,
            report->files == 1 ? "file" : "files", unit_bytes((int64_t)report->input_bytes).text,
            report->split, report->threads, report->threads == 1 ? "thread" : "threads");
-    put_table(report);
+    put_table(report, width);
     put_summary(report);
     put_top(report, width);
     if (report->reclaim)
