@@ -180,7 +180,7 @@ coverage: check
 if COVERAGE
 	$(AM_V_at)for object in src/.libs/libhapax_core_la-*.gcda; do \
 	  gcov --no-output --object-directory src/.libs $$object 2>/dev/null \
-	    | $(AWK) '/^File/ { ours = /src\/[a-z_]*\.c/; file = $$2 } /^Lines/ && ours { print file, $$0 }'; \
+	    | $(AWK) '/^File/ { ours = /src\/[a-z_]*\.c/; file = $$2 } /^Lines/ && ours { print file, $$0; ours = 0 }'; \
 	done
 else
 	@echo 'coverage: configure with --enable-coverage' >&2; exit 1
