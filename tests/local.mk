@@ -60,6 +60,7 @@ plain_tests = \
 	tests/test_scripted_trie
 
 script_tests = \
+	tests/bootstrap.sh \
 	tests/consumer.sh \
 	tests/diagnosed.sh \
 	tests/examples.sh \

@@ -1,0 +1,29 @@
+#!/bin/sh
+# bootstrap says what is wrong before it does anything. What it builds is tested by everything else.
+. "$top_srcdir/tests/functions"
+
+# refused FOLDER PATTERN WORD...: a copy in the folder ends with 1, says what matches the pattern, and leaves nothing.
+refused() {
+  mkdir -p "$1" && cp "$top_srcdir/bootstrap" "$1/bootstrap" || return
+  folder=$1; pattern=$2; shift 2
+  "$folder/bootstrap" "$@" >"$scratch/said" 2>&1
+  status=$?
+  cat "$scratch/said"
+  [ $status -eq 1 ] && grep -q "$pattern" "$scratch/said" && [ "$(ls "$folder")" = bootstrap ]
+}
+
+help() {
+  "$top_srcdir/bootstrap" --help >"$scratch/help" && grep -q '^Usage: ./bootstrap' "$scratch/help"
+}
+
+# The collector is not found.
+without_packages() {
+  PKG_CONFIG_PATH='' PKG_CONFIG_LIBDIR=$scratch refused "$scratch/tree" "$1" --no-install
+}
+
+check '--help' help
+check 'a path with blanks' refused "$scratch/a tree" 'cannot work where a path has blanks'
+check 'a build folder with blanks' refused "$scratch/tree" 'cannot work where a path has blanks' "--build-dir=$scratch/a build"
+check 'a package that is missing is named' without_packages 'are missing.*libgc-dev'
+check 'and the command that installs it' without_packages 'apt-get install .*libgc-dev'
+finish
