@@ -30,6 +30,9 @@ for page in "$top_srcdir"/man/*.[1-9]; do
       gsub(/\\e/, "\\")
       text = text $0 "\n"
     }' "$page"
+  case $name in
+    *.3) check "$name has a program" test -s "$scratch/$name.1.c" ;;
+  esac
   for source in "$scratch/$name".*.c; do
     [ -e "$source" ] || continue
     check "$(basename "$source" .c)" build_and_run "$source" "${source%.c}"

@@ -24,11 +24,27 @@ references() {
   return $missing
 }
 
+# A page of functions answers the questions that every function raises. What returns nothing needs no RETURN VALUES.
+sections() {
+  missing=0
+  for section in SYNOPSIS DESCRIPTION 'RETURN VALUES' 'THREAD SAFETY' 'WHAT IS KEPT ALIVE' ERRORS EXAMPLES \
+    'SEE ALSO' 'SOURCE OF THE SEMANTICS'; do
+    grep -qx ".Sh $section" "$1" && continue
+    [ "$section" = 'RETURN VALUES' ] && grep -qx '\.Ft void' "$1" && continue
+    echo "no section $section"
+    missing=1
+  done
+  return $missing
+}
+
 for page in "$top_srcdir"/man/*.[1-9]; do
   [ -e "$page" ] || skip_all 'no pages'
   head -n 1 "$page" | grep -q '^\.so ' && continue
   check "${page##*/}" lint "$page"
   check "${page##*/}: references" references "$page"
+  case $page in
+    *.3) check "${page##*/}: sections" sections "$page" ;;
+  esac
 done
 
 documented() {

@@ -122,7 +122,8 @@ HAPAX_API hapax_handle hapax_make_handle(hapax_table *table, const void *value, 
  * As hapax_make_handle, but never inserts.
  *
  * Returns: the handle, or NULL: errno is left alone where the value is absent.
- * Errors: EINVAL as for hapax_make_handle.
+ * Errors: EINVAL as for hapax_make_handle; ENOMEM where the thread is new to the collector and
+ * cannot be made known.
  * Threads: safe beside every other call, on the same table too. Allocates nothing.
  * Keeps alive: as hapax_make_handle.
  * Source: the lookup half of unique.Make; Go does not export it.
@@ -163,7 +164,7 @@ HAPAX_API hapax_handle hapax_intern(const char *string);
  * to table.
  *
  * Returns: the hash; 0 with errno for a mistake (0 is also a hash).
- * Errors: EINVAL as for hapax_make_handle.
+ * Errors: EINVAL as for hapax_make_handle; ENOMEM as for hapax_find_handle.
  * Threads: safe beside every other call. Allocates nothing.
  * Keeps alive: nothing.
  * Source: hash/maphash.Comparable of Go.
@@ -217,7 +218,7 @@ HAPAX_API uint64_t hapax_handle_hash(hapax_handle handle);
  * visited or not. visit may intern and collect.
  *
  * Returns: true where it came to the end; false where visit stopped it, or with errno.
- * Errors: EINVAL where table or visit is NULL.
+ * Errors: EINVAL where table or visit is NULL; ENOMEM as for hapax_find_handle.
  * Threads: safe beside every other call, on the same table too.
  * Keeps alive: each handle while visit runs with it; the table until the end.
  * Does not keep alive: handles visited before, nor what only memory behind context holds that is

@@ -20,11 +20,12 @@
 HAPAX_BEGIN_DECLS
 
 /*
- * Starts the library and makes the calling thread known to the collector. Every other function
- * does both by itself. A thread that only reads what it was given (hapax_handle_value and the
+ * Starts the library and makes the calling thread known to the collector. Every function that
+ * works with the collector does both by itself. A thread that only reads what it was given (hapax_handle_value and the
  * like, or the bytes themselves) makes no call that could register it: it calls hapax_init
- * first, or the collector neither stops it nor searches its stack. A thread is unregistered when
- * it ends.
+ * first, or the collector neither stops it nor searches its stack. (hapax_handle_value, _size and
+ * _hash, hapax_mapped_file_bytes, hapax_keep_alive and hapax_version make no thread known.) A
+ * thread is unregistered when it ends.
  *
  * Returns: 0, or -1 with errno. Again is harmless.
  * Errors: ENOMEM; EAGAIN where the system has no room for a thread.

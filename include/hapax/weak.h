@@ -40,11 +40,12 @@ HAPAX_API hapax_weak hapax_weak_make(const void *pointer);
  * stays so where the finalizer resurrects it; one that a foreign finalizer of the collector
  * brings back is alive as if nothing had been.
  *
- * Returns: the pointer; NULL where the object is gone, and for the zero value. Errors: none;
- * errno is left alone.
+ * Returns: the pointer; NULL where the object is gone, and for the zero value; errno is left
+ * alone.
+ * Errors: ENOMEM, with NULL, where the thread is new to the collector and cannot be made known.
+ * One that has called hapax_init never sees this: its NULL always means that the object is gone.
  * Threads: safe beside every other call; takes no lock, and waits only where a collection has not
- * settled this very object yet. A thread that only reads weak pointers it was given calls
- * hapax_init first.
+ * settled this very object yet.
  * Keeps alive: the returned pointer keeps the object alive as every strong pointer does.
  * Does not keep alive: the weak pointer keeps nothing.
  * Source: weak.Pointer.Value of Go.

@@ -54,7 +54,8 @@ HAPAX_API int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *val
  *
  * Returns: the value; NULL where the key has none, and errno is left alone then; NULL with errno
  * on failure.
- * Errors: EINVAL where map or key is NULL.
+ * Errors: EINVAL where map or key is NULL; ENOMEM where the thread is new to the collector and
+ * cannot be made known.
  * Threads: safe beside every other call.
  * Keeps alive: the returned pointer keeps the value alive as every pointer does.
  * Source: WeakMap.prototype.get of ECMAScript.
@@ -64,8 +65,8 @@ HAPAX_API void *hapax_weak_map_get(hapax_weak_map *map, const void *key);
 /*
  * Takes a key's value out of the map.
  *
- * Returns: whether there was one; false with errno on failure. Errors: EINVAL where map or key is
- * NULL.
+ * Returns: whether there was one; false with errno on failure.
+ * Errors: as for hapax_weak_map_get.
  * Threads: safe beside every other call, for the same key too: one caller is told true.
  * Keeps alive: nothing. Does not keep alive: the value is let go.
  * Source: WeakMap.prototype.delete of ECMAScript.
