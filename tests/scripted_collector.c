@@ -222,7 +222,8 @@ static void drain(void)
     }
 }
 
-static void mark_from_roots(void)
+/* A call of its own: the registers in which it goes through the objects are not there any more when stacks are searched. */
+static __attribute__((noinline)) void mark_roots_alone(void)
 {
     FOR_EACH_OBJECT(segment, index, LIVE)
     {
@@ -230,6 +231,11 @@ static void mark_from_roots(void)
         if (segment->kind == ROOT)
             push(object_at(segment, index), segment->stride);
     }
+}
+
+static void mark_from_roots(void)
+{
+    mark_roots_alone();
     hooks.push_roots();
     world_each_stack(scan);
     drain();

@@ -521,13 +521,13 @@ Test(trie, gives_its_region_back)
 Test(trie, takes_few_pages_while_it_is_small)
 {
     struct trie_region unused = {0};
-    struct trie small = {0};
+    static struct trie small;
     cr_assert(trie_init(&small, &unused));
     cr_expect_eq(unused.size, 0);
     trie_region_free(&unused);
     bare_out_of_memory = true;
     errno = 0;
-    struct trie none = {0};
+    static struct trie none;
     cr_expect_not(trie_init(&none, &unused));
     cr_expect_eq(errno, ENOMEM);
 }
