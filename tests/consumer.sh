@@ -89,8 +89,15 @@ else
   skip 'programs, shared library' 'not built'
 fi
 if [ -e "$root$libdir/libhapax.a" ]; then
-  check 'C11 program, static library' program "$CC -std=c11" "$scratch/consumer.c" "$root$libdir/libhapax.a $PRIVATE_LIBS -pthread"
+  # The linker would take the shared library where it finds both.
+  static=$(package --static --libs | sed "s|-lhapax|$root$libdir/libhapax.a|")
+  check 'C11 program, static library' program "$CC -std=c11" "$scratch/consumer.c" "$static"
+  if [ "$CXX17" = yes ]; then
+    check 'C++17 program, static library' program "$CXX -std=c++17" "$scratch/consumer.cc" "$static"
+  else
+    skip 'C++17 program, static library' 'no C++17 compiler'
+  fi
 else
-  skip 'C11 program, static library' 'not built'
+  skip 'programs, static library' 'not built'
 fi
 finish
