@@ -299,13 +299,18 @@ check 'JSON escapes quotes' grep -q '\\"quote\\"' out
 
 # --- Reclaim ---
 
+# The poor hashes of the hard build leave large tables.
+share=10
+if grep -qs '^#define HAPAX_HARD_TESTS 1' "$top_builddir/config.h"; then
+	share=4
+fi
 for threads in 1 8; do
 	run stat --json --reclaim --threads=$threads many.txt
 	check "--reclaim in $threads threads: JSON" is_json
 	check "--reclaim in $threads threads evicts everything" is "$(inner reclaim evicted)" \
 		"$(field distinct)"
-	check "--reclaim in $threads threads leaves less than a tenth of the heap" [ \
-		"$(($(inner reclaim heap_left_bytes) * 10))" -lt "$(inner reclaim heap_bytes)" ]
+	check "--reclaim in $threads threads leaves less than 1/$share of the heap" [ \
+		"$(($(inner reclaim heap_left_bytes) * share))" -lt "$(inner reclaim heap_bytes)" ]
 done
 run stat --reclaim many.txt
 check '--reclaim in the table' grep -q 'evicted .* values in' out
