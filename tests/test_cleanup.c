@@ -124,6 +124,24 @@ Test(cleanup, any_number_on_one_object_inside_too)
     cr_assert_geq(five, MOST);
 }
 
+static void make_held_with_several(size_t i)
+{
+    char *object = held[i] = hapax_alloc(100);
+    for (size_t j = 0; j < 5; j++)
+        must(hapax_add_cleanup(object + 17 * j + i % 32, count_run, &runs[i], NULL));
+}
+
+Test(cleanup, inside_an_object_waits_for_the_object)
+{
+    make_each(MANY, make_held_with_several);
+    for (int round = 0; round < 3; round++)
+        collect_and_wait();
+    cr_assert_eq(total_runs(), 0);
+    make_each(MANY, drop);
+    collect_and_wait();
+    cr_assert_geq(total_runs(), 5 * MOST);
+}
+
 Test(cleanup, thousands_on_one_object)
 {
     /* One object may stay by chance: many such objects, of which most die. */
@@ -270,6 +288,26 @@ Test(cleanup, the_argument_is_kept_until_it_ran)
     cr_assert_eq(atomic_load(&arguments_found), ran);
     collect();
     cr_assert_geq(count_dead(weak, MANY), MOST);
+}
+
+static void make_with_argument_not_to_run(size_t i)
+{
+    void *argument = hapax_alloc(16);
+    weak[i] = hapax_weak_make(argument);
+    must(hapax_add_cleanup(hapax_alloc(32), not_to_be_called, argument, &names[i]));
+}
+
+Test(cleanup, the_argument_is_let_go_by_a_stop_in_the_queue)
+{
+    /* Nobody comes by to take them out of the queue. */
+    hapax_set_cleanup_threads(0);
+    make_each(MANY, make_with_argument_not_to_run);
+    collect();
+    cr_assert_eq(count_dead(weak, MANY), 0);
+    make_each(MANY, stop);
+    collect();
+    cr_assert_geq(count_dead(weak, MANY), MOST);
+    cr_assert_eq(hapax_run_cleanups(), 0);
 }
 
 static void make_with_argument_inside(size_t i)
@@ -619,6 +657,16 @@ Test(cleanup, statistics_are_exact)
     cr_assert_eq(stats.cleanups_queued, 0);
     cr_assert_eq(stats.oldest_queued_ns, 0);
     cr_assert_eq(total_runs(), left);
+    /* Those that were stopped do not wait, though they stand in the queue. */
+    make_each(MANY, make_held);
+    make_each(MANY, drop);
+    collect();
+    hapax_stats(&stats);
+    cr_assert_gt(stats.oldest_queued_ns, 0);
+    make_each(MANY, stop);
+    hapax_stats(&stats);
+    cr_assert_eq(stats.cleanups_queued, 0);
+    cr_assert_eq(stats.oldest_queued_ns, 0);
     uint64_t collections = stats.collections;
     collect();
     hapax_stats(&stats);

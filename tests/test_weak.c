@@ -100,11 +100,19 @@ static void forget_weak(size_t i)
     weak[i] = NULL;
 }
 
+/* Where a cell would be, had it not been kept. */
+static void overwrite_free_memory(void)
+{
+    for (size_t i = 0; i < 4 * MANY; i++)
+        memset(hapax_alloc_plain(16 + i % 32), 0xdd, 16 + i % 32);
+}
+
 Test(weak, identity_lasts_while_the_object_lives_whoever_holds_it)
 {
     make_each(MANY, make_held);
     make_each(MANY, forget_weak);
     collect();
+    overwrite_free_memory();
     for (size_t i = 0; i < MANY; i++) {
         hapax_weak same = hapax_weak_make(held[i]);
         cr_assert_eq(hide(same), hidden[i]);
@@ -241,16 +249,22 @@ Test(weak, static_data_never_dies)
     const char *literal = "a literal";
     hapax_weak of_literal = hapax_weak_make(literal), of_function = hapax_weak_make((void *)(uintptr_t)collect);
     cr_assert(of_literal != NULL && of_function != NULL);
+    /* Of any object that is loaded. */
+    hapax_weak of_stdout = hapax_weak_make(stdout);
+    cr_assert_not_null(of_stdout);
     for (size_t i = 0; i < MANY; i++)
         weak[i] = hapax_weak_make(&fixed_array[i]);
     make_each(MANY, forget_weak);
-    for (int round = 0; round < 3; round++)
+    for (int round = 0; round < 3; round++) {
         collect();
+        overwrite_free_memory();
+    }
     for (size_t i = 0; i < MANY; i++) {
         weak[i] = hapax_weak_make(&fixed_array[i]);
         cr_assert_eq(hide(weak[i]), hidden[i]);
         cr_assert_eq(hapax_weak_value(weak[i]), &fixed_array[i]);
     }
+    cr_assert_eq(hapax_weak_value(of_stdout), stdout);
     cr_assert_eq(hapax_weak_value(of_literal), literal);
     cr_assert_eq(hapax_weak_make(literal), of_literal);
 }
