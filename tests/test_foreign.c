@@ -360,6 +360,77 @@ Test(foreign, handles_take_disappearing_links)
     cr_assert_geq(gone, MOST);
 }
 
+/* Short links are cleared before a finalizer runs, long ones when the object is gone for good, as our weak pointers are.
+ * Whoever was there first. */
+static void *short_links[MANY], *long_links[MANY];
+static bool ours_first;
+
+static void make_ours(size_t i, struct node *node)
+{
+    weak[i] = hapax_weak_make(node);
+    must(hapax_add_cleanup(node, clean, (void *)(uintptr_t)i, NULL) == 0);
+}
+
+static void make_with_links(size_t i)
+{
+    struct node *node = hapax_alloc(sizeof *node);
+    node->number = i;
+    if (ours_first)
+        make_ours(i, node);
+    GC_register_finalizer(node, bring_back, NULL, NULL, NULL);
+    short_links[i] = long_links[i] = (void *)hide(node);
+    must(GC_general_register_disappearing_link(&short_links[i], node) == GC_SUCCESS);
+    must(GC_register_long_link(&long_links[i], node) == GC_SUCCESS);
+    if (!ours_first)
+        make_ours(i, node);
+}
+
+static void expect_agreement(size_t least_alive, size_t most_alive)
+{
+    size_t alive = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        cr_assert_eq(long_links[i] == NULL, hapax_weak_value(weak[i]) == NULL, "%zu", i);
+        alive += hapax_weak_value(weak[i]) != NULL;
+    }
+    cr_assert(least_alive <= alive && alive <= most_alive, "%zu", alive);
+}
+
+static void links_and_finalizers(bool first)
+{
+    ours_first = first;
+    make_each(MANY, make_with_links);
+    collect_and_finalize();
+    cr_assert_geq(sum(finalized), MOST);
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(short_links[i] == NULL, atomic_load(&finalized[i]) == 1, "%zu", i);
+    expect_agreement(MANY, MANY);
+    cr_assert_eq(sum(cleaned), 0);
+    memset(held, 0, sizeof held);
+    collect_and_finalize();
+    expect_agreement(0, FEW);
+    cr_assert_geq(sum(cleaned), MOST);
+    cr_assert_eq(atomic_load(&cleaned_too_early), 0);
+}
+
+Test(foreign, links_and_a_finalizer_before_ours)
+{
+    links_and_finalizers(false);
+}
+
+Test(foreign, links_and_a_finalizer_after_ours)
+{
+    links_and_finalizers(true);
+}
+
+Test(foreign_start, java_finalization)
+{
+    /* Finalizable objects that others reach are finalized with them, in no order. */
+    GC_INIT();
+    GC_set_java_finalization(1);
+    cr_assert_eq(hapax_init(), 0);
+    resurrect(GC_register_finalizer_no_order);
+}
+
 static atomic_bool strong;
 
 static GC_ToggleRefStatus GC_CALLBACK toggle(void *object)
@@ -521,6 +592,121 @@ static int incremental_child(void *unused)
 Test(foreign_start, incremental_and_forked)
 {
     cr_assert_eq(in_child(incremental_child, NULL), 0);
+}
+
+/* ---- Collections that are given up ---- */
+
+static int marks_left;
+
+static int GC_CALLBACK give_up(void)
+{
+    return --marks_left <= 0;
+}
+
+static void collect_in_vain(void)
+{
+    for (int n = 1; n <= 64; n *= 2) {
+        marks_left = n;
+        (void)GC_try_to_collect(give_up);
+    }
+}
+
+static int abandoned(void *unused)
+{
+    (void)unused;
+    CHECK(everything_works() == 0);
+    for (int round = 0; round < 3; round++) {
+        make_each(MANY, make_one);
+        collect_in_vain();
+        for (size_t i = 1; i < MANY; i += 2)
+            CHECK(hapax_weak_value(weak[i]) == handles[i] && hapax_weak_value(again[i]) == held[i]);
+        CHECK(everything_works() == 0);
+    }
+    return 0;
+}
+
+static int abandoned_incremental(void *unused)
+{
+    GC_enable_incremental();
+    return abandoned(unused);
+}
+
+Test(foreign_start, abandoned_marks)
+{
+    cr_assert_eq(in_child(abandoned, NULL), 0);
+    cr_assert_eq(in_child(abandoned_incremental, NULL), 0);
+}
+
+/* Collectors that are told of writes: what is stored amidst a collection, in memory that it has searched already, is
+ * found only by those who say so. */
+static hapax_table *keeping;
+
+static void look_at_nothing(void *unused)
+{
+    (void)unused;
+}
+
+static void finalize_nothing(void *object, void *argument)
+{
+    (void)object;
+    (void)argument;
+}
+
+static void store_arguments(size_t i)
+{
+    void *of_cleanup = hapax_alloc(24), *of_finalizer = hapax_alloc(24);
+    weak[i] = hapax_weak_make(of_cleanup);
+    again[i] = hapax_weak_make(of_finalizer);
+    must(hapax_add_cleanup(held[i], look_at_nothing, of_cleanup, NULL) == 0);
+    must(hapax_set_finalizer(held[i], finalize_nothing, of_finalizer) == 0);
+}
+
+static void store_kept_value(size_t i)
+{
+    char text[40];
+    snprintf(text, sizeof text, "kept %zu", i);
+    weak[i] = hapax_weak_make(hapax_make_handle(keeping, text, strlen(text)));
+}
+
+static void hold_all(size_t i)
+{
+    held[i] = hapax_alloc(16);
+}
+
+/* Amidst a collection. */
+static void make_each_amidst(void (*make)(size_t))
+{
+    hapax_collect();
+    GC_start_incremental_collection();
+    for (int i = 0; i < 10; i++)
+        GC_collect_a_little();
+    make_each(MANY, make);
+    while (GC_collect_a_little() != 0)
+        ;
+    collect();
+}
+
+static int told_of_writes(void *unused)
+{
+    (void)unused;
+    GC_set_manual_vdb_allowed(1);
+    GC_INIT();
+    GC_enable_incremental();
+    CHECK(GC_is_incremental_mode());
+    CHECK(everything_works() == 0);
+    make_each(MANY, hold_all);
+    make_each_amidst(store_arguments);
+    CHECK(count_dead(weak, MANY) == 0);
+    CHECK(count_dead(again, MANY) == 0);
+    keeping = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
+    make_each_amidst(store_kept_value);
+    CHECK(count_dead(weak, MANY) == 0);
+    return everything_works();
+}
+
+Test(foreign_start, told_of_writes)
+{
+    cr_assert_eq(in_child(told_of_writes, NULL), 0);
 }
 
 /* ---- Callbacks of the program's ---- */
@@ -701,11 +887,6 @@ static void hold_fixed_value(size_t i)
     values[i] = (void *)(uintptr_t)hapax_handle_value(handle);
 }
 
-static void look_at_nothing(void *unused)
-{
-    (void)unused;
-}
-
 static void hold_argument_inside(size_t i)
 {
     char *argument = hapax_alloc(64);
@@ -714,17 +895,18 @@ static void hold_argument_inside(size_t i)
     must(hapax_add_cleanup(held[i], look_at_nothing, argument + 40, NULL) == 0);
 }
 
+static void point_inside(size_t i)
+{
+    char *object = held[i] = hapax_alloc(64);
+    weak[i] = hapax_weak_make(object + 1 + i % 63);
+    again[i] = hapax_weak_make(object);
+}
+
 static void pin_inside(size_t i)
 {
     char *object = hapax_alloc(64);
     weak[i] = hapax_weak_make(object);
     must(hapax_pin(object + 33) == 0);
-}
-
-static void finalize_nothing(void *object, void *argument)
-{
-    (void)object;
-    (void)argument;
 }
 
 static void hold_finalizers_argument_inside(size_t i)
@@ -762,6 +944,17 @@ static int without_interior_pointers(void *unused)
     make_each(MANY, hold_fixed_value);
     collect();
     CHECK(count_dead(weak, MANY) == 0);
+
+    make_each(MANY, point_inside);
+    collect();
+    for (size_t i = 0; i < MANY; i++) {
+        CHECK(hapax_weak_value(weak[i]) == (char *)held[i] + 1 + i % 63);
+        CHECK(hapax_weak_make((char *)held[i] + 1 + i % 63) == weak[i]);
+    }
+    memset(held, 0, sizeof held);
+    collect();
+    CHECK(count_dead(weak, MANY) == count_dead(again, MANY));
+    CHECK(count_dead(weak, MANY) >= MOST);
 
     make_each(MANY, hold_argument_inside);
     collect();

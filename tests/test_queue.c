@@ -9,10 +9,20 @@
 #include <semaphore.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
-enum { WAIT = 10000 };
+enum {
+    WAIT = 10000,           /* milliseconds: long enough never to matter */
+    FOR_EVER = 1000000,     /* longer than the suite waits for a test */
+};
+#ifdef HAPAX_HARD_TESTS
+enum { SCALE = 200 };   /* collections come all the time there */
+#else
+enum { SCALE = 1 };
+#endif
 
 static hapax_cleanup names[MANY];
 static atomic_size_t ran;
@@ -352,7 +362,7 @@ Test(queue, wait_ends_when_another_thread_has_drained)
     size_t n = queue_many();
     pthread_t thread;
     must(pthread_create(&thread, NULL, drain, NULL));
-    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert(hapax_wait_cleanups(FOR_EVER));
     cr_assert_eq(atomic_load(&ran), n);
     pthread_join(thread, NULL);
 }
@@ -370,7 +380,7 @@ Test(queue, wait_ends_when_the_queued_are_stopped)
     queue_many();
     pthread_t thread;
     must(pthread_create(&thread, NULL, stop_all, NULL));
-    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert(hapax_wait_cleanups(FOR_EVER));
     pthread_join(thread, NULL);
     cr_assert_eq(atomic_load(&ran), 0);
     cr_assert_eq(queued(), 0);
@@ -418,6 +428,52 @@ Test(queue, wait_inside_a_cleanup_does_not_wait_for_its_caller)
     must(hapax_set_cleanup_threads(1));
     cr_assert(hapax_wait_cleanups(WAIT));
     cr_assert(atomic_load(&waited_well), "in the library's thread");
+}
+
+static atomic_int waiter;
+
+static void *wait_for_what_was_queued(void *unused)
+{
+    (void)unused;
+    hapax_init();
+    atomic_store(&waiter, gettid());
+    return (void *)(uintptr_t)hapax_wait_cleanups(WAIT);
+}
+
+/* Whether the thread sleeps. */
+static bool sleeps(int thread)
+{
+    char path[64], line[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fgets(line, sizeof line, file) == NULL)
+        abort();
+    fclose(file);
+    const char *state = strrchr(line, ')');
+    return state != NULL && state[2] == 'S';
+}
+
+Test(queue, wait_does_not_wait_for_what_comes_later)
+{
+    sem_init(&arrived, 0, 0);
+    sem_init(&go_on, 0, 0);
+    queue_calls(20, meet);
+    sem_wait(&arrived);
+    size_t before = 1 + queued();
+    pthread_t thread;
+    must(pthread_create(&thread, NULL, wait_for_what_was_queued, NULL));
+    while (atomic_load(&waiter) == 0 || !sleeps(atomic_load(&waiter)))
+        usleep(100);
+    queue_calls(20, meet);
+    cr_assert_geq(queued(), before);
+    for (size_t i = 0; i < before; i++)
+        sem_post(&go_on);
+    /* The next one is inside by now, and stays there. */
+    void *result;
+    pthread_join(thread, &result);
+    cr_assert_not_null(result);
+    cr_assert_eq(atomic_load(&ran), before);
+    cr_assert_not(hapax_wait_cleanups(0));
 }
 
 static void *wait_in_thread(void *milliseconds)
@@ -502,6 +558,78 @@ Test(queue, evictions_are_no_cleanups)
     hapax_stats(&stats);
     cr_assert_eq(stats.cleanups_run, 0);
     cr_assert_eq(stats.cleanups_pending, 0);
+}
+
+/* A table that has become too large for what lives in it is taken together by whoever collects, too. */
+Test(queue, tables_shrink_without_threads)
+{
+    enum { VALUES = 200000 / SCALE };
+    must(hapax_set_cleanup_threads(0));
+    struct hapax_table_stats full, empty;
+    for (int again = 0; again < 2; again++) {
+        hapax_handle *handles = hapax_alloc(VALUES * sizeof *handles);
+        for (size_t i = 0; i < VALUES; i++) {
+            char text[40];
+            snprintf(text, sizeof text, "large table %zu", i);
+            handles[i] = hapax_intern(text);
+        }
+        hapax_table_stats(hapax_strings(), &full);
+        memset(handles, 0, VALUES * sizeof *handles);
+        collect();
+        hapax_table_stats(hapax_strings(), &empty);
+        cr_assert_lt(empty.live, full.live / 4);
+        if (SCALE == 1) {
+            cr_assert_lt(empty.slots, full.slots / 4);
+            cr_assert_lt(empty.overhead_bytes, full.overhead_bytes / 4);
+        }
+    }
+    cr_assert_eq(hapax_run_cleanups(), 0);
+}
+
+enum { INSERTERS = 3, INSERTS = 400000 / SCALE };
+
+static void *insert_and_forget(void *number)
+{
+    for (size_t i = 0; i < INSERTS; i++) {
+        char text[60];
+        snprintf(text, sizeof text, "value %zu of inserter %zu", i, (size_t)number);
+        if (hapax_intern(text) == NULL)
+            abort();
+    }
+    return NULL;
+}
+
+/* Values whose memory would be some 100 MB together, and more than that with their places in the table. */
+static void insert_very_many(void)
+{
+    pthread_t threads[INSERTERS];
+    for (uintptr_t i = 0; i < INSERTERS; i++)
+        must(pthread_create(&threads[i], NULL, insert_and_forget, (void *)i));
+    for (size_t i = 0; i < INSERTERS; i++)
+        pthread_join(threads[i], NULL);
+    struct hapax_stats stats;
+    struct hapax_table_stats table;
+    hapax_stats(&stats);
+    hapax_table_stats(hapax_strings(), &table);
+    cr_assert_gt(stats.collections, 0);
+    cr_assert_leq(stats.heap_bytes, 32 << 20);
+    cr_assert_leq(table.overhead_bytes, 8 << 20);
+}
+
+Test(queue, inserts_beside_a_cleanup_that_does_not_end_need_no_more_memory)
+{
+    sem_init(&arrived, 0, 0);
+    sem_init(&go_on, 0, 0);
+    queue_calls(20, meet);
+    sem_wait(&arrived);
+    insert_very_many();
+    cr_assert_eq(atomic_load(&ran), 0);
+}
+
+Test(queue, inserts_without_threads_need_no_more_memory)
+{
+    must(hapax_set_cleanup_threads(0));
+    insert_very_many();
 }
 
 /* ---- The threads themselves ---- */
