@@ -385,6 +385,57 @@ Test(fork, each_cleanup_runs_once_in_each_process)
         cr_assert_eq(in_child(fork_amidst, (void *)(round * 37)), 0);
 }
 
+/* Begins long before it ends, next to how long a fork takes. */
+static void count_and_sleep(void *counter)
+{
+    count_run(counter);
+    usleep(500);
+}
+
+static void count_and_run_others(void *counter)
+{
+    count_and_sleep(counter);
+    hapax_run_cleanups();
+}
+
+static void make_sleeping(size_t i)
+{
+    must(hapax_add_cleanup(hapax_alloc(32), count_and_sleep, &runs[i], NULL));
+}
+
+static void make_nested(size_t i)
+{
+    if (i < 60)
+        must(hapax_add_cleanup(hapax_alloc(32), count_and_run_others, &runs[i], NULL));
+}
+
+static int fork_amidst_sleeping(void *make)
+{
+    struct hapax_stats stats;
+    must(hapax_set_cleanup_threads(0));
+    make_each(MANY, (void (*)(size_t))(uintptr_t)make);
+    collect();
+    hapax_stats(&stats);
+    must(hapax_set_cleanup_threads(2));
+    while (total_runs() < 4)
+        usleep(100);
+    CHECK(in_child(all_ran_once, &stats.cleanups_queued) == 0);
+    return all_ran_once(&stats.cleanups_queued);
+}
+
+/* They are amidst cleanups all the time: none begins while somebody forks, and those that have begun end first. */
+Test(fork, waits_for_cleanups_that_run_and_keeps_others_from_beginning)
+{
+    for (int round = 0; round < 3; round++)
+        cr_assert_eq(in_child(fork_amidst_sleeping, (void *)(uintptr_t)make_sleeping), 0);
+}
+
+Test(fork, waits_for_cleanups_that_run_others)
+{
+    for (int round = 0; round < 3; round++)
+        cr_assert_eq(in_child(fork_amidst_sleeping, (void *)(uintptr_t)make_nested), 0);
+}
+
 /* ---- Beside threads that work ---- */
 
 static atomic_bool done;

@@ -9,6 +9,7 @@
 #define GC_NO_THREAD_REDIRECTS 1
 #include <gc/gc.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -163,6 +164,59 @@ static void call_wait_cleanups(void)
 {
     right = hapax_wait_cleanups(1000);
 }
+static void finalize(void *object, void *unused)
+{
+    (void)object;
+    (void)unused;
+}
+static void call_set_finalizer(void)
+{
+    right = hapax_set_finalizer(&fixed, finalize, NULL) == 0;
+}
+static void *create(const void *key, size_t size, void *context, int *error)
+{
+    (void)key;
+    (void)size;
+    (void)context;
+    (void)error;
+    return hapax_alloc(10);
+}
+static void call_cache(void)
+{
+    hapax_cache *cache = hapax_cache_new(create, NULL);
+    right = cache != NULL && hapax_cache_get(cache, "x", 1, NULL) != NULL;
+}
+static void call_weak_map(void)
+{
+    hapax_weak_map *map = hapax_weak_map_new();
+    right = map != NULL && hapax_weak_map_set(map, &fixed, &fixed) == 0 &&
+            hapax_weak_map_get(map, &fixed) == &fixed && hapax_weak_map_remove(map, &fixed);
+}
+static void call_mapped_file_open(void)
+{
+    hapax_mapped_file *file = hapax_mapped_file_open("/proc/self/exe");
+    right = file != NULL && hapax_mapped_file_bytes(file).size > 0;
+}
+static void call_mapped_file_open_shared(void)
+{
+    hapax_mapped_file *file = hapax_mapped_file_open_shared("/proc/self/exe");
+    right = file != NULL && hapax_mapped_file_open_shared("/proc/self/exe") == file;
+}
+static void call_map_bytes(void)
+{
+    size_t size;
+    right = hapax_map_bytes("/proc/self/exe", &size) != NULL && size > 0;
+}
+static void tick(void *unused)
+{
+    (void)unused;
+}
+static void call_worker(void)
+{
+    hapax_worker *worker = hapax_worker_start(&fixed, tick, NULL, 1000);
+    right = worker != NULL;
+    hapax_worker_stop(worker);
+}
 static void call_keep_alive(void)
 {
     hapax_keep_alive(&fixed);
@@ -182,6 +236,7 @@ static void call_version(void)
 static const struct entry {
     const char *name;
     void (*call)(void);
+    bool is_idle;       /* has nothing to do with such an argument, and need not start anything */
 } entries[] = {
     {"init", call_init},
     {"alloc", call_alloc},
@@ -195,27 +250,34 @@ static const struct entry {
     {"table_new", call_table_new},
     {"strings", call_strings},
     {"make_handle", call_make_handle},
-    {"make_handle, refused", call_make_handle_nowhere},
+    {"make_handle, refused", call_make_handle_nowhere, true},
     {"find_handle", call_find_handle},
     {"make_handles", call_make_handles},
     {"intern", call_intern},
     {"hash", call_hash},
     {"make_handle_hashed", call_make_handle_hashed},
-    {"the readers", call_readers},
+    {"the readers", call_readers, true},
     {"table_each", call_table_each},
-    {"table_stats", call_table_stats},
+    {"table_stats", call_table_stats, true},
     {"weak_make", call_weak_make},
-    {"weak_make of NULL", call_weak_make_nothing},
-    {"weak_value", call_weak_value},
+    {"weak_make of NULL", call_weak_make_nothing, true},
+    {"weak_value", call_weak_value, true},
     {"add_cleanup", call_add_cleanup},
     {"add_cleanup, collected", call_add_cleanup_to_collected},
-    {"cleanup_stop", call_cleanup_stop},
+    {"cleanup_stop", call_cleanup_stop, true},
     {"set_cleanup_threads", call_set_cleanup_threads},
     {"run_cleanups", call_run_cleanups},
     {"wait_cleanups", call_wait_cleanups},
-    {"keep_alive", call_keep_alive},
+    {"set_finalizer", call_set_finalizer},
+    {"cache_new, cache_get", call_cache},
+    {"weak_map_new and others", call_weak_map},
+    {"mapped_file_open", call_mapped_file_open},
+    {"mapped_file_open_shared", call_mapped_file_open_shared},
+    {"map_bytes", call_map_bytes},
+    {"worker_start", call_worker},
+    {"keep_alive", call_keep_alive, true},
     {"stats", call_stats},
-    {"version", call_version},
+    {"version", call_version, true},
 };
 enum { ENTRIES = sizeof entries / sizeof *entries };
 
@@ -255,10 +317,12 @@ static void *call_in_thread(void *entry)
     return NULL;
 }
 
-static int first_call(void *entry)
+static int first_call(void *data)
 {
-    call_in_thread(entry);
+    const struct entry *entry = data;
+    call_in_thread(data);
     CHECK(right);
+    CHECK(entry->is_idle || (GC_is_init_called() && GC_thread_is_registered()));
     return everything_works();
 }
 
@@ -282,6 +346,54 @@ Test(start, from_any_function_in_a_thread_that_ends_soon)
         if (entries[i].call != call_add_cleanup_to_collected)
             cr_expect_eq(in_child(first_call_in_thread, (void *)(uintptr_t)&entries[i]), 0, "%s",
                          entries[i].name);
+}
+
+/* Each makes its thread known, long after the library has started too. */
+
+static hapax_weak some_weak;
+static hapax_cleanup some_cleanup;
+
+static void call_weak_value_of_some(void)
+{
+    hapax_weak_value(some_weak);
+}
+static void call_stop_some(void)
+{
+    hapax_cleanup_stop(some_cleanup);
+}
+
+static void *call_and_ask(void *entry)
+{
+    bool before = GC_thread_is_registered();
+    call_in_thread(entry);
+    return (void *)(uintptr_t)(!before && GC_thread_is_registered());
+}
+
+static int later_call_in_thread(void *data)
+{
+    const struct entry *entry = data;
+    static void *object;
+    CHECK(everything_works() == 0);
+    object = hapax_alloc(20);
+    some_weak = hapax_weak_make(object);
+    CHECK(hapax_add_cleanup(object, nothing, NULL, &some_cleanup) == 0);
+    for (int again = 0; again < 3; again++)
+        CHECK(in_thread(call_and_ask, data) != NULL || entry->is_idle);
+    return everything_works();
+}
+
+Test(start, each_function_makes_its_thread_known)
+{
+    static const struct entry others[] = {
+        {"weak_value of something", call_weak_value_of_some, false},
+        {"cleanup_stop of something", call_stop_some, false},
+    };
+    for (size_t i = 0; i < ENTRIES; i++)
+        /* That one calls the collector itself, which wants to know the thread first. */
+        if (entries[i].call != call_add_cleanup_to_collected)
+            cr_expect_eq(in_child(later_call_in_thread, (void *)(uintptr_t)&entries[i]), 0, "%s", entries[i].name);
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        cr_expect_eq(in_child(later_call_in_thread, (void *)(uintptr_t)&others[i]), 0, "%s", others[i].name);
 }
 
 /* ---- errno ---- */
@@ -392,6 +504,39 @@ static int starter_is_searched(void *unused)
 Test(start, the_stack_of_the_first_thread_is_searched)
 {
     cr_assert_eq(in_child(starter_is_searched, NULL), 0);
+}
+
+static sem_t started, go_on;
+
+static void *start_deaf(void *unused)
+{
+    (void)unused;
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    void *object = hapax_alloc(10);
+    sem_post(&started);
+    while (sem_wait(&go_on) != 0)
+        ;
+    return object;
+}
+
+static int starter_is_deaf(void *unused)
+{
+    pthread_t thread;
+    sem_init(&started, 0, 0);
+    sem_init(&go_on, 0, 0);
+    CHECK(pthread_create(&thread, NULL, start_deaf, unused) == 0);
+    sem_wait(&started);
+    CHECK(everything_works() == 0);
+    sem_post(&go_on);
+    pthread_join(thread, NULL);
+    return everything_works();
+}
+
+Test(start, in_a_thread_that_blocks_all_signals)
+{
+    cr_assert_eq(in_child(starter_is_deaf, NULL), 0);
 }
 
 static void *start_and_end(void *unused)

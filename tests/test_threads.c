@@ -290,7 +290,7 @@ static atomic_size_t late_calls;
 static void call_at_the_end(void *data)
 {
     (void)data;
-    if (hapax_intern("at the end of a thread") != NULL && hapax_alloc(100) != NULL)
+    if (hapax_intern("at the end of a thread") != NULL && hapax_alloc(100) != NULL && GC_thread_is_registered())
         atomic_fetch_add(&late_calls, 1);
 }
 
