@@ -46,8 +46,8 @@ typedef struct hapax_cleanup {
  *
  * Returns: 0, or -1 with errno.
  * Errors: EINVAL where pointer or fn is NULL, arg equals pointer or points into its object, or
- * pointer is neither collected nor static (a stack, malloc); EAGAIN where the system has no room
- * for the library's first thread; ENOMEM. On failure *out is the zero value.
+ * pointer is neither collected nor static (a stack, malloc); ENOMEM, also where the system has no
+ * room for the library's first thread. On failure *out is the zero value.
  * Threads: safe beside every other call, for the same object too.
  * Keeps alive: arg, until fn ran or the cleanup was stopped.
  * Does not keep alive: the object.
