@@ -879,8 +879,11 @@ int main(int count, char **arguments)
     parse(count, arguments);
     chance = first_seed;
     GC_INIT();
-    if (incremental)
+    if (incremental) {
         GC_enable_incremental();
+        /* No pause is short enough to mark everything at once. */
+        GC_set_time_limit(0);
+    }
     if (hapax_init() != 0)
         fail("hapax_init");
     for (unsigned i = 0; i < SUBJECTS; i++)

@@ -315,6 +315,16 @@ Test(foreign, finalizers_may_call_the_library)
     cr_assert_geq(atomic_load(&inside_calls), 20 * MOST);
 }
 
+/* Nothing else allocates here: what collections find then runs where cleanups get their memory. */
+Test(foreign, finalizers_may_add_cleanups_amidst_adding)
+{
+    void *object = held[0] = hapax_alloc(32);
+    make_each(MANY, make_using);
+    for (size_t i = 0; i < 1000000 && atomic_load(&inside_calls) < MOST; i++)
+        must(hapax_add_cleanup(object, clean, NULL, NULL) == 0);
+    cr_assert_geq(atomic_load(&inside_calls), MOST);
+}
+
 static void count_notice(void)
 {
 }
@@ -548,11 +558,19 @@ static int churn_for_a_while(void)
     return 0;
 }
 
+/* A small heap would be marked at once, within the time that a pause may take: none here. */
+static void mark_in_steps(void)
+{
+    GC_enable_incremental();
+    GC_set_time_limit(0);
+    GC_set_rate(1);
+}
+
 static int incremental_first(void *unused)
 {
     (void)unused;
     GC_INIT();
-    GC_enable_incremental();
+    mark_in_steps();
     CHECK(GC_is_incremental_mode());
     CHECK(everything_works() == 0);
     CHECK(churn_for_a_while() == 0);
@@ -568,7 +586,7 @@ static int incremental_later(void *unused)
 {
     (void)unused;
     CHECK(everything_works() == 0);
-    GC_enable_incremental();
+    mark_in_steps();
     CHECK(everything_works() == 0);
     CHECK(churn_for_a_while() == 0);
     return everything_works();
@@ -583,7 +601,7 @@ static int incremental_child(void *unused)
 {
     (void)unused;
     GC_INIT();
-    GC_enable_incremental();
+    mark_in_steps();
     CHECK(everything_works() == 0);
     CHECK(in_child(incremental_later, unused) == 0);
     return everything_works();
@@ -627,7 +645,7 @@ static int abandoned(void *unused)
 
 static int abandoned_incremental(void *unused)
 {
-    GC_enable_incremental();
+    mark_in_steps();
     return abandoned(unused);
 }
 
@@ -661,11 +679,22 @@ static void store_arguments(size_t i)
     must(hapax_set_finalizer(held[i], finalize_nothing, of_finalizer) == 0);
 }
 
+static size_t kept_before;
+
 static void store_kept_value(size_t i)
 {
     char text[40];
-    snprintf(text, sizeof text, "kept %zu", i);
+    snprintf(text, sizeof text, "kept %zu", i + kept_before);
     weak[i] = hapax_weak_make(hapax_make_handle(keeping, text, strlen(text)));
+}
+
+static void store_kept_values(void)
+{
+    kept_before = 0;
+    make_each(MANY, store_kept_value);
+    kept_before = MANY;
+    make_each(MANY, store_kept_value);
+    kept_before = 2 * MANY;
 }
 
 static void hold_all(size_t i)
@@ -673,14 +702,18 @@ static void hold_all(size_t i)
     held[i] = hapax_alloc(16);
 }
 
-/* Amidst a collection. */
-static void make_each_amidst(void (*make)(size_t))
+/* Amidst a collection, after so many of its steps. */
+static size_t amidst;
+
+static void make_each_amidst(int steps, void (*make)(size_t))
 {
     hapax_collect();
     GC_start_incremental_collection();
-    for (int i = 0; i < 10; i++)
-        GC_collect_a_little();
+    for (int i = 0; i < steps && GC_collect_a_little() != 0; i++)
+        ;
+    size_t number = GC_get_gc_no();
     make_each(MANY, make);
+    amidst += GC_get_gc_no() == number && GC_collect_a_little() != 0;
     while (GC_collect_a_little() != 0)
         ;
     collect();
@@ -691,16 +724,20 @@ static int told_of_writes(void *unused)
     (void)unused;
     GC_set_manual_vdb_allowed(1);
     GC_INIT();
-    GC_enable_incremental();
+    mark_in_steps();
     CHECK(GC_is_incremental_mode());
     CHECK(everything_works() == 0);
-    make_each(MANY, hold_all);
-    make_each_amidst(store_arguments);
-    CHECK(count_dead(weak, MANY) == 0);
-    CHECK(count_dead(again, MANY) == 0);
-    keeping = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
-    make_each_amidst(store_kept_value);
-    CHECK(count_dead(weak, MANY) == 0);
+    for (int steps = 0; steps < 60; steps += steps / 4 + 1) {
+        make_each(MANY, hold_all);
+        make_each_amidst(steps, store_arguments);
+        CHECK(count_dead(weak, MANY) == 0);
+        CHECK(count_dead(again, MANY) == 0);
+        keeping = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
+        store_kept_values();
+        make_each_amidst(steps, store_kept_value);
+        CHECK(count_dead(weak, MANY) == 0);
+    }
+    CHECK(amidst > 0);
     return everything_works();
 }
 
@@ -828,6 +865,28 @@ static int cut_off_incremental(void *collect_how)
     return cut_off_by_event(collect_how);
 }
 
+/* By both: the next call that needs memory for a value finds out. */
+static int cut_off_by_both(void *collect_how)
+{
+    GC_INIT();
+    before_ours = GC_get_push_other_roots();
+    CHECK(everything_works() == 0);
+    GC_set_push_other_roots(push_without_ours);
+    GC_set_on_collection_event(event_that_calls_nobody);
+    ((void (*)(void))(uintptr_t)collect_how)();
+    return 0;
+}
+
+static void collect_and_intern(void)
+{
+    GC_gcollect();
+    for (unsigned i = 0; i < 10000; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "interned unseen %u", i);
+        (void)hapax_intern(text);
+    }
+}
+
 static void allocate_until_collected(void)
 {
     size_t before = GC_get_gc_no();
@@ -854,6 +913,8 @@ Test(foreign_start, a_callback_that_does_not_call_ours_is_noticed)
     says_so(cut_off_by_roots, GC_gcollect, roots);
     says_so(cut_off_by_roots, allocate_until_collected, roots);
     says_so(cut_off_and_restored, hapax_collect, event);
+    says_so(cut_off_by_both, hapax_collect, event);
+    says_so(cut_off_by_both, collect_and_intern, event);
     says_so(cut_off_incremental, hapax_collect, event);
     says_so(cut_off_incremental, allocate_until_collected, event);
 }
