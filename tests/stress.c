@@ -539,11 +539,37 @@ static void make_batch(void)
     }
 }
 
+/* Weak pointers of strings alone, some dead, some not. */
+enum { SHARED = 256 };
+static hapax_weak _Atomic shared[SHARED];
+
+/* Nothing but reads of them: what one gives is held, and so is its value's one handle. */
+static void read_weakly(const struct worker *worker)
+{
+    struct subject *strings = load_acquire(&subjects[0]);
+    for (unsigned i = 0; i < 1000; i++) {
+        unsigned place = dice(SHARED);
+        hapax_weak weak = load_acquire(&shared[place]);
+        hapax_handle handle = weak != NULL ? hapax_weak_value(weak) : NULL;
+        if (handle == NULL) {
+            if (i % 16 == 0)
+                store_release(&shared[place], hapax_weak_make(make(strings, dice(VALUES))));
+            continue;
+        }
+        const char *bytes = hapax_handle_value(handle);
+        unsigned long number = strncmp(bytes, "value ", 6) == 0 ? strtoul(bytes + 6, NULL, 10) : VALUES;
+        if (number >= VALUES)
+            fail("a weak pointer gives what is no value");
+        const hapax_span *key = &worker->keys[number];
+        if (hapax_find_handle(strings->table, key->data, key->size) != handle)
+            fail("read weakly: value %lu is held, but another handle is found", number);
+        hapax_keep_alive(handle);
+    }
+}
+
 static void weak_step(struct worker *worker)
 {
-    static hapax_weak _Atomic shared[256];
-    /* Weak pointers of strings alone, some dead, some not. */
-    unsigned place = dice(256);
+    unsigned place = dice(SHARED);
     struct subject *strings = load_acquire(&subjects[0]);
     hapax_weak weak = load_acquire(&shared[place]);
     hapax_handle handle = weak != NULL ? hapax_weak_value(weak) : NULL;
@@ -718,7 +744,10 @@ static void step(struct worker *worker)
         make_batch();
         break;
     case 10: case 11:
-        weak_step(worker);
+        if (dice(2) == 0)
+            read_weakly(worker);
+        else
+            weak_step(worker);
         break;
     case 12:
         pin_step(worker);

@@ -750,7 +750,8 @@ Test(foreign_start, told_of_writes)
 
 static GC_on_collection_event_proc previous_event;
 static GC_push_other_roots_proc previous_push;
-static atomic_int events, pushes;
+static GC_await_finalize_proc previous_await;
+static atomic_int events, pushes, awaits;
 
 static void GC_CALLBACK count_events(GC_EventType event)
 {
@@ -766,12 +767,42 @@ static void GC_CALLBACK count_pushes(void)
     previous_push();
 }
 
+static void GC_CALLBACK count_awaits(void *object)
+{
+    atomic_fetch_add(&awaits, 1);
+    if (previous_await != NULL)
+        previous_await(object);
+}
+
+static void GC_CALLBACK finalize_foreign(void *object, void *unused)
+{
+    (void)object;
+    (void)unused;
+}
+
+static void make_awaited(size_t i)
+{
+    (void)i;
+    GC_register_finalizer_no_order(GC_MALLOC(32), finalize_foreign, NULL, NULL, NULL);
+}
+
+static int are_called(void)
+{
+    CHECK(everything_works() == 0);
+    make_each(MANY, make_awaited);
+    collect();
+    CHECK(atomic_load(&events) > 0 && atomic_load(&pushes) > 0 && atomic_load(&awaits) >= MOST);
+    return 0;
+}
+
 static void hang_in(void)
 {
     previous_event = GC_get_on_collection_event();
     GC_set_on_collection_event(count_events);
     previous_push = GC_get_push_other_roots();
     GC_set_push_other_roots(count_pushes);
+    previous_await = GC_get_await_finalize_proc();
+    GC_set_await_finalize_proc(count_awaits);
 }
 
 static int callbacks_before(void *unused)
@@ -779,9 +810,7 @@ static int callbacks_before(void *unused)
     (void)unused;
     GC_INIT();
     hang_in();
-    CHECK(everything_works() == 0);
-    CHECK(atomic_load(&events) > 0 && atomic_load(&pushes) > 0);
-    return 0;
+    return are_called();
 }
 
 static int callbacks_after(void *unused)
@@ -789,9 +818,7 @@ static int callbacks_after(void *unused)
     (void)unused;
     CHECK(hapax_init() == 0);
     hang_in();
-    CHECK(everything_works() == 0);
-    CHECK(atomic_load(&events) > 0 && atomic_load(&pushes) > 0);
-    return 0;
+    return are_called();
 }
 
 static int callbacks_between(void *unused)
@@ -800,6 +827,7 @@ static int callbacks_between(void *unused)
     /* Taken away again, in order. */
     GC_set_on_collection_event(previous_event);
     GC_set_push_other_roots(previous_push);
+    GC_set_await_finalize_proc(previous_await);
     atomic_store(&events, 0);
     CHECK(everything_works() == 0);
     CHECK(atomic_load(&events) == 0);

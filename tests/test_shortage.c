@@ -136,6 +136,17 @@ int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
     return FAILS ? ENOMEM : real(key, destroy);
 }
 
+#if defined __GLIBC__
+/* What pthread_atfork is made of there. */
+int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)(void), void *object)
+{
+    static int (*real)(void (*)(void), void (*)(void), void (*)(void), void *);
+    if (real == NULL)
+        real = next("__register_atfork");
+    return FAILS ? ENOMEM : real(prepare, parent, child, object);
+}
+#endif
+
 #if defined __has_feature
 #if __has_feature(address_sanitizer)
 #define __SANITIZE_ADDRESS__ 1
