@@ -679,6 +679,18 @@ static void store_arguments(size_t i)
     must(hapax_set_finalizer(held[i], finalize_nothing, of_finalizer) == 0);
 }
 
+static void **out_of_sight;     /* in a root range */
+
+static void store_or_pin(size_t i)
+{
+    void *object = hapax_alloc(24);
+    weak[i] = hapax_weak_make(object);
+    if (i % 2)
+        out_of_sight[i] = object;
+    else
+        must(hapax_pin(object) == 0);
+}
+
 static size_t kept_before;
 
 static void store_kept_value(size_t i)
@@ -727,11 +739,15 @@ static int told_of_writes(void *unused)
     mark_in_steps();
     CHECK(GC_is_incremental_mode());
     CHECK(everything_works() == 0);
+    out_of_sight = calloc(MANY, sizeof *out_of_sight);
+    CHECK(hapax_add_roots(out_of_sight, MANY * sizeof *out_of_sight) == 0);
     for (int steps = 0; steps < 60; steps += steps / 4 + 1) {
         make_each(MANY, hold_all);
         make_each_amidst(steps, store_arguments);
         CHECK(count_dead(weak, MANY) == 0);
         CHECK(count_dead(again, MANY) == 0);
+        make_each_amidst(steps, store_or_pin);
+        CHECK(count_dead(weak, MANY) == 0);
         keeping = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
         store_kept_values();
         make_each_amidst(steps, store_kept_value);
@@ -1006,7 +1022,6 @@ static void hold_finalizers_argument_inside(size_t i)
     must(hapax_set_finalizer(held[i], finalize_nothing, argument + 40) == 0);
 }
 
-static void **out_of_sight;
 static size_t size_of_neighbours;
 
 static void make_neighbours(size_t i)
