@@ -152,7 +152,10 @@ int __register_atfork(void (*prepare)(void), void (*parent)(void), void (*child)
 #define __SANITIZE_ADDRESS__ 1
 #endif
 #endif
-#if !defined __SANITIZE_ADDRESS__
+#if defined __SANITIZE_ADDRESS__
+enum { OF_MALLOC = 0 };
+#else
+enum { OF_MALLOC = 1 };     /* failures of its */
 /* The sanitizer has its own before it can look for another. */
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_malloc(size_t size);
@@ -375,8 +378,8 @@ EACH(allocate, true, 1)
 EACH(allocate_plain, false, 3)
 EACH(allocate_plain, true, 1)
 EACH(allocate_large_plain, true, 1)
-EACH(pin, true, 0)
-EACH(add_roots, true, 0)
+EACH(pin, true, OF_MALLOC)
+EACH(add_roots, true, OF_MALLOC)
 EACH(point_weakly, false, 4)
 EACH(point_weakly, true, 3)
 EACH(add_cleanup, true, 2)
