@@ -214,22 +214,35 @@ static void *strong_read(atomic_word *word)
     }
 }
 
+static bool visit_chunk(struct chunk *chunk, bool (*visit)(void *object, void *context), void *context)
+{
+    if (load_acquire(&chunk->words) == NULL || load_relaxed(&chunk->spare)) /* acquire: pairs with take_chunk */
+        return true;
+    bool go_on = true;
+    unsigned taken = words_taken(chunk);
+    for (unsigned i = 0; go_on && i < taken; i++) {
+        void *object = strong_read(load_relaxed(&chunk->words) + i);
+        if (object != NULL)
+            go_on = visit(object, context);
+        keep_reachable(object);
+    }
+    return go_on;
+}
+
 bool registry_each(struct registry *registry, bool (*visit)(void *object, void *context), void *context)
 {
-    /* What is added from now on is not visited: it lies behind these counts or in later slabs. */
     collector_exclude(count_iterator, registry);
+    /* Chunks that are made from now on are not visited: the visits themselves may be what fills them, for ever. */
+    spin_acquire(&growth_lock);
+    struct slab *last_slab = registry->last_slab;
+    unsigned last_chunks = registry->chunks_made;
+    spin_release(&growth_lock);
     bool to_the_end = true;
-    FOR_EACH_CHUNK(chunk, registry)
-    {
-        unsigned taken = words_taken(chunk);
-        for (unsigned i = 0; to_the_end && i < taken; i++) {
-            void *object = strong_read(load_relaxed(&chunk->words) + i);
-            if (object != NULL)
-                to_the_end = visit(object, context);
-            keep_reachable(object);
-        }
-        if (!to_the_end)
-            break;
+    for (struct slab *slab = &registry->first_slab; to_the_end && slab != NULL;
+         slab = slab == last_slab ? NULL : load_acquire(&slab->next)) { /* acquire: pairs with open_chunk */
+        unsigned chunks = slab == last_slab ? last_chunks : CHUNKS_PER_SLAB;
+        for (unsigned i = 0; to_the_end && i < chunks; i++)
+            to_the_end = visit_chunk(&slab->chunks[i], visit, context);
     }
     sub_release(&registry->iterators, 1u);   /* release: pairs with compact, after every word was read */
     return to_the_end;

@@ -168,6 +168,29 @@ Test(iteration, visit_may_intern)
     hapax_keep_alive(handles);
 }
 
+/* Without an end of its own: what is made while the table is visited must not be visited for ever. */
+static bool intern_one_more(hapax_handle handle, void *context)
+{
+    unsigned *next = context;
+    (void)handle;
+    cr_assert_lt(*next, 100 * N, "the visit never comes to an end");
+    cr_assert_not_null(make(table, (*next)++));
+    return true;
+}
+
+Test(iteration, comes_to_its_end_where_each_visit_interns)
+{
+    static const unsigned flags[] = {0, HAPAX_TABLE_KEEPS_VALUES};
+    for (unsigned i = 0; i < 2; i++) {
+        table = hapax_table_new(NULL, flags[i]);
+        hapax_handle *handles = make_and_hold(0, N);
+        unsigned next = N;
+        cr_expect(hapax_table_each(table, intern_one_more, &next));
+        cr_expect_geq(next, 2 * N);
+        hapax_keep_alive(handles);
+    }
+}
+
 struct killing {
     hapax_handle *handles;
     unsigned calls;
