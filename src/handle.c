@@ -13,6 +13,8 @@ static inline uint64_t hash_value(const struct hapax_table *table, const void *v
 {
     if (likely(table->type.hash == NULL))
         return hash_bytes(value, size);
+    if (unlikely(size > HASH_SIZE_MAX))
+        return 0;
     return hash_finish(table->type.hash(value, size, hash_key.seed) ^ hash_key.seed);
 }
 

@@ -23,14 +23,19 @@ int hash_start(void);
 /* Up to this many bytes xxHash takes the seed as it is. */
 enum { HASH_SEEDED_MAX = 240 };
 
+/* Nothing is longer than a program's addresses reach: a larger size is a mistake, and what it is the size of is not
+ * read. */
+#define HASH_SIZE_MAX (UINT64_C(1) << 47)
+
 static inline uint64_t hash_bytes(const void *data, size_t size)
 {
 #ifdef HAPAX_HARD_TESTS
     /* Few distinct hashes: every path for collisions is taken all the time. */
-    return XXH3_64bits_withSeed(data, size, hash_key.seed) & UINT64_C(0xf00000000000003f);
+    return size > HASH_SIZE_MAX ? 0 : XXH3_64bits_withSeed(data, size, hash_key.seed) & UINT64_C(0xf00000000000003f);
 #else
-    return size <= HASH_SEEDED_MAX ? XXH3_64bits_withSeed(data, size, hash_key.seed)
-                                   : XXH3_64bits_withSecret(data, size, hash_key.secret, sizeof hash_key.secret);
+    if (size <= HASH_SEEDED_MAX)
+        return XXH3_64bits_withSeed(data, size, hash_key.seed);
+    return size > HASH_SIZE_MAX ? 0 : XXH3_64bits_withSecret(data, size, hash_key.secret, sizeof hash_key.secret);
 #endif
 }
 

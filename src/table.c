@@ -110,10 +110,6 @@ static inline struct hapax_canonical *new_canonical(struct hapax_table *table, c
 {
     bool is_short = table->is_strings && key->size <= SHORT_MAX;
     size_t header = is_short ? SHORT_VALUE : WIDE_VALUE;
-    if (key->size > (UINT64_C(1) << 48) - header - 1) {
-        errno = ENOMEM;
-        return NULL;
-    }
     size_t bytes = header + key->size + 1;
     struct hapax_canonical *canonical = table->type.flags & HAPAX_TYPE_HAS_POINTERS
                                             ? collector_alloc_scanned(bytes)
@@ -148,6 +144,10 @@ static __attribute__((noinline)) hapax_handle intern_alone(struct hapax_table *t
 
 hapax_handle table_intern(struct hapax_table *table, const void *value, size_t size, uint64_t hash)
 {
+    if (unlikely(size > HASH_SIZE_MAX)) {
+        errno = ENOMEM;
+        return NULL;
+    }
     struct table_key key = {table, value, size};
     uint64_t ticket;
     hapax_handle handle = trie_find(&table->set.trie, hash, table_equal, &key, &ticket);

@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,6 +84,35 @@ Test(handle, every_byte_counts)
             text[at] = 'x';
         }
     }
+    /* Beginnings of what is there, all in one line of the trie. */
+    memset(text, 'z', sizeof text);
+    for (size_t size = LONGEST + 1; size-- > LONGEST - 6;) {
+        handles[size] = hapax_make_handle_hashed(table, text, size, 2);
+        cr_assert_eq(hapax_handle_size(handles[size]), size);
+    }
+    for (size_t size = LONGEST + 1; size-- > LONGEST - 6;)
+        cr_assert_eq(hapax_make_handle_hashed(table, text, size, 2), handles[size]);
+}
+
+Test(handle, a_beginning_is_another_value)
+{
+    enum { LONGEST = 70000 };
+    struct hapax_type type = {.flags = HAPAX_TYPE_HAS_POINTERS};
+    hapax_table *tables[] = {table, hapax_table_new(&type, 0)};
+    char *text = calloc(1, LONGEST);
+    for (unsigned i = 0; i < 2; i++) {
+        static const size_t sizes[] = {LONGEST, LONGEST - 1, 65536, 65535, 65534, 65533};
+        enum { N = sizeof sizes / sizeof *sizes };
+        hapax_handle handles[N];
+        for (unsigned j = 0; j < N; j++) {
+            cr_assert_null(hapax_find_handle(tables[i], text, sizes[j]));
+            handles[j] = hapax_make_handle_hashed(tables[i], text, sizes[j], 3);
+            cr_assert_eq(hapax_handle_size(handles[j]), sizes[j]);
+            for (unsigned k = 0; k <= j; k++)
+                cr_assert_eq(hapax_make_handle_hashed(tables[i], text, sizes[k], 3), handles[k]);
+        }
+    }
+    free(text);
 }
 
 Test(handle, compares_only_within_a_table)
@@ -210,17 +240,25 @@ Test(handle, lookups_allocate_nothing)
         handles[i] = make_text(texts[i]);
     }
     struct hapax_stats before, after;
+    hapax_span spans[N];
+    hapax_handle *again = hapax_alloc(N * sizeof *again);
+    for (unsigned i = 0; i < N; i++)
+        spans[i] = (hapax_span){texts[i], strlen(texts[i])};
     hapax_stats(&before);
-    size_t bytes = GC_get_total_bytes();
+    size_t bytes = GC_get_total_bytes(), other_bytes = mallinfo2().uordblks;
     for (unsigned round = 0; round < 200; round++)
         for (unsigned i = 0; i < N; i++) {
             size_t size = strlen(texts[i]);
             cr_assert(hapax_make_handle(table, texts[i], size) == handles[i] &&
                       hapax_find_handle(table, texts[i], size) == handles[i] &&
                       hapax_make_handle_hashed(table, texts[i], size, hapax_handle_hash(handles[i])) == handles[i]);
+            cr_assert_eq(hapax_hash(table, texts[i], size), hapax_handle_hash(handles[i]));
             (void)hapax_find_handle(table, "not there", 9);
         }
+    for (unsigned round = 0; round < 200; round++)
+        cr_assert_eq(hapax_make_handles(table, spans, N, again), N);
     cr_expect_eq(GC_get_total_bytes(), bytes);
+    cr_expect_eq(mallinfo2().uordblks, other_bytes);
     hapax_stats(&after);
     cr_expect_eq(after.collections, before.collections);
 }
@@ -325,34 +363,43 @@ Test(handle, holding_bytes_keeps_the_value_canonical)
     }
 }
 
-static NOINLINE void hold_ends(const char **ends, unsigned n, size_t size)
+static NOINLINE void hold_ends(hapax_table *of, const char **ends, unsigned n, size_t size)
 {
     for (unsigned i = 0; i < n; i++) {
         char text[80];
         memset(text, 'x', sizeof text);
         snprintf(text, sizeof text, "%05u", i);
-        hapax_handle handle = hapax_make_handle(table, text, size);
+        hapax_handle handle = hapax_make_handle(of, text, size);
         if (i % 8 == 0)
             ends[i / 8] = (const char *)hapax_handle_value(handle) + size;
     }
 }
 
 /* Objects are handed out one beside the other, so a pointer one past the end of one would lead to the next. */
-Test(handle, a_pointer_past_the_end_keeps_no_neighbour)
+static void keeps_no_neighbour(hapax_table *of, size_t size)
 {
     enum { N = 2000 };
-    for (size_t size = 6; size <= 70; size++) {
-        const char **ends = hapax_alloc(N / 8 * sizeof *ends);
-        struct hapax_table_stats before, after;
-        hapax_table_stats(table, &before);
-        hold_ends(ends, N, size);
-        collect();
-        hapax_table_stats(table, &after);
-        /* Its own value such a pointer may keep. */
-        cr_expect_geq(after.evicted - before.evicted, MOST(N / 8 * 7), "of %zu bytes only %u of %u died", size,
-                      (unsigned)(after.evicted - before.evicted), N);
-        hapax_keep_alive(ends);
-    }
+    const char **ends = hapax_alloc(N / 8 * sizeof *ends);
+    struct hapax_table_stats before, after;
+    hapax_table_stats(of, &before);
+    hold_ends(of, ends, N, size);
+    collect();
+    hapax_table_stats(of, &after);
+    /* Its own value such a pointer may keep. */
+    cr_expect_geq(after.evicted - before.evicted, MOST(N / 8 * 7), "of %zu bytes only %u of %u died", size,
+                  (unsigned)(after.evicted - before.evicted), N);
+    hapax_keep_alive(ends);
+}
+
+Test(handle, a_pointer_past_the_end_keeps_no_neighbour)
+{
+    for (size_t size = 6; size <= 70; size++)
+        keeps_no_neighbour(table, size);
+    for (size_t size = 8; size <= 64; size += 8)
+        for (unsigned flags = 0; flags <= HAPAX_TYPE_HAS_POINTERS; flags++) {
+            struct hapax_type type = {.size = size, .flags = flags};
+            keeps_no_neighbour(hapax_table_new(&type, 0), size);
+        }
 }
 
 static NOINLINE void drop_table(hapax_handle *handles, unsigned n, atomic_uint *dead)
@@ -532,6 +579,29 @@ Test(handle, values_too_large_for_memory_are_refused, .disabled = !CAN_LIMIT)
     cr_expect_eq(make_text("small"), small);
     for (unsigned i = 0; i < 1000; i++)
         cr_assert_not_null(make_text(text_of(i)));
+}
+
+/* What is longer than any memory is not read, neither for its hash nor to compare it. */
+Test(handle, sizes_of_no_memory_are_refused)
+{
+    static const size_t sizes[] = {(size_t)1 << 48, SIZE_MAX / 2, SIZE_MAX - 16, SIZE_MAX - 1, SIZE_MAX};
+    hapax_handle x = make_text("x"), handles[2];
+    for (unsigned i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+        errno = 0;
+        cr_expect_null(hapax_make_handle(table, "x", sizes[i]));
+        cr_expect_eq(errno, ENOMEM);
+        errno = 77;
+        cr_expect_null(hapax_find_handle(table, "x", sizes[i]));
+        cr_expect_eq(errno, 77);
+        errno = 0;
+        cr_expect_null(hapax_make_handle_hashed(table, "x", sizes[i], hapax_hash(table, "x", sizes[i])));
+        cr_expect_eq(errno, ENOMEM);
+        hapax_span spans[] = {{"x", 1}, {"x", sizes[i]}};
+        errno = 0;
+        cr_expect_eq(hapax_make_handles(table, spans, 2, handles), 1);
+        cr_expect_eq(errno, ENOMEM);
+        cr_expect(handles[0] == x && handles[1] == NULL);
+    }
 }
 
 /* ---- Mistakes ---- */

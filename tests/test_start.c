@@ -455,6 +455,28 @@ static void *start_together(void *number)
     return hapax_intern("x") != NULL ? hapax_strings() : NULL;
 }
 
+static void *ask_for_strings_first(void *unused)
+{
+    (void)unused;
+    pthread_barrier_wait(&barrier);
+    hapax_table *first = hapax_strings();
+    return first == hapax_strings() ? first : NULL;
+}
+
+static int race_for_strings(void *unused)
+{
+    pthread_t threads[STARTERS];
+    pthread_barrier_init(&barrier, NULL, STARTERS);
+    for (uintptr_t i = 0; i < STARTERS; i++)
+        CHECK(pthread_create(&threads[i], NULL, ask_for_strings_first, unused) == 0);
+    for (size_t i = 0; i < STARTERS; i++) {
+        void *strings;
+        CHECK(pthread_join(threads[i], &strings) == 0);
+        CHECK(strings == hapax_strings());
+    }
+    return 0;
+}
+
 static int race_to_start(void *unused)
 {
     (void)unused;
@@ -473,7 +495,7 @@ static int race_to_start(void *unused)
 Test(start, in_several_threads_at_once)
 {
     for (int round = 0; round < 30; round++)
-        cr_assert_eq(in_child(race_to_start, NULL), 0);
+        cr_assert(in_child(race_to_start, NULL) == 0 && in_child(race_for_strings, NULL) == 0);
 }
 
 /* ---- The thread that started it ---- */

@@ -221,6 +221,27 @@ Test(table, kept_values_keep_what_they_point_to)
     cr_expect_eq(stats_of(table).live, N);
 }
 
+static bool equal_never(const void *a, const void *b, size_t size)
+{
+    (void)a;
+    (void)b;
+    (void)size;
+    return false;
+}
+
+Test(table, keeps_what_nobody_finds_too)
+{
+    enum { N = 3000 };
+    struct hapax_type type = {.equal = equal_never};
+    hapax_table *table = hapax_table_new(&type, HAPAX_TABLE_KEEPS_VALUES);
+    make_and_forget(table, 0, N);
+    make_and_forget(table, 0, N);
+    collect();
+    collect();
+    cr_expect_eq(stats_of(table).live, 2 * N);
+    cr_expect_eq(stats_of(table).evicted, 0);
+}
+
 /* ---- Death ---- */
 
 static NOINLINE void make_tables(unsigned tables, unsigned values, unsigned flags, atomic_uint *dead)

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <ctype.h>
 #include <errno.h>
+#include <malloc.h>
 #include <math.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -80,6 +81,37 @@ Test(type, a_size_that_is_not_the_types_is_a_mistake)
     cr_expect_null(hapax_make_handle(table, NULL, 0));
     cr_expect_eq(errno, EINVAL);
     cr_expect_eq(live_in(table), 0);
+}
+
+static uint64_t hash_of_little(const void *value, size_t size, uint64_t seed)
+{
+    cr_assert_lt(size, 100);
+    return seed + (size > 0 ? *(const unsigned char *)value : 0);
+}
+
+static bool equal_little(const void *a, const void *b, size_t size)
+{
+    cr_assert_lt(size, 100);
+    return memcmp(a, b, size) == 0;
+}
+
+Test(type, sizes_of_no_memory_reach_no_function_of_the_users)
+{
+    struct hapax_type type = {.hash = hash_of_little, .equal = equal_little};
+    hapax_table *table = hapax_table_new(&type, 0);
+    hapax_handle x = hapax_make_handle(table, "x", 1);
+    static const size_t sizes[] = {(size_t)1 << 48, SIZE_MAX / 2, SIZE_MAX};
+    for (unsigned i = 0; i < 3; i++) {
+        errno = 0;
+        cr_expect_null(hapax_make_handle(table, "x", sizes[i]));
+        cr_expect_eq(errno, ENOMEM);
+        errno = 77;
+        cr_expect_null(hapax_find_handle(table, "x", sizes[i]));
+        cr_expect_eq(errno, 77);
+        errno = 0;
+        cr_expect_null(hapax_make_handle_hashed(table, "x", sizes[i], hapax_handle_hash(x)));
+        cr_expect_eq(errno, ENOMEM);
+    }
 }
 
 Test(type, unknown_flags_are_a_mistake)
@@ -181,12 +213,51 @@ Test(type, a_users_hash_is_finished_by_the_library)
     (void)other;
 }
 
+
 static uint64_t constant(const void *value, size_t size, uint64_t seed)
 {
     (void)value;
     (void)size;
     (void)seed;
     return 0;
+}
+
+/* The finishing alone would leave 0 as it is, and anybody could reckon the others. */
+Test(type, a_hash_that_takes_no_seed_gets_one)
+{
+    struct hapax_type type = {.hash = constant};
+    hapax_table *table = hapax_table_new(&type, 0);
+    cr_expect_neq(hapax_hash(table, "x", 1), 0);
+    cr_expect_eq(hapax_hash(table, "x", 1), hapax_hash(table, "y", 1));
+}
+
+/* In one long chain, so that most lookups go beyond its first line. */
+Test(type, lookups_allocate_nothing)
+{
+    enum { N = 300 };
+    struct hapax_type type = {.size = sizeof(unsigned), .hash = constant};
+    hapax_table *table = hapax_table_new(&type, 0);
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);   /* a thread that begins is not counted */
+    hapax_handle *handles = hapax_alloc(N * sizeof *handles), *again = hapax_alloc(N * sizeof *again);
+    unsigned numbers[N];
+    hapax_span spans[N];
+    for (unsigned i = 0; i < N; i++) {
+        numbers[i] = i;
+        spans[i] = (hapax_span){&numbers[i], sizeof *numbers};
+        cr_assert_not_null(handles[i] = hapax_make_handle(table, &numbers[i], sizeof *numbers));
+    }
+    size_t bytes = GC_get_total_bytes(), other_bytes = mallinfo2().uordblks;
+    for (unsigned round = 0; round < 20; round++) {
+        for (unsigned i = 0; i < N; i++) {
+            uint64_t hash = hapax_hash(table, &numbers[i], sizeof *numbers);
+            cr_assert_eq(hapax_make_handle(table, &numbers[i], sizeof *numbers), handles[i]);
+            cr_assert_eq(hapax_make_handle_hashed(table, &numbers[i], sizeof *numbers, hash), handles[i]);
+            cr_assert_eq(hapax_find_handle(table, &numbers[i], sizeof *numbers), handles[i]);
+        }
+        cr_assert_eq(hapax_make_handles(table, spans, N, again), N);
+    }
+    cr_expect_eq(GC_get_total_bytes(), bytes);
+    cr_expect_eq(mallinfo2().uordblks, other_bytes);
 }
 
 Test(type, a_hash_alone_leaves_the_bytes_compared)
@@ -277,6 +348,46 @@ Test(type, each_nan_is_a_value_of_its_own_and_is_reclaimed)
     collect();
     cr_expect_geq(evicted_from(table), MOST(2 * N));
     cr_expect_eq(make_number(table, 1.0), one);
+}
+
+static hapax_handle brought_back[2000];
+
+static void GC_CALLBACK bring_back(void *object, void *number)
+{
+    brought_back[(uintptr_t)number] = *(hapax_handle *)object;
+}
+
+static NOINLINE void reach_from_finalizable(hapax_table *table, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        hapax_handle *object = hapax_alloc(sizeof *object);
+        *object = make_number(table, i % 2 == 0 ? NAN : i);
+        GC_register_finalizer_no_order(object, bring_back, (void *)(uintptr_t)i, NULL, NULL);
+    }
+}
+
+Test(type, what_waits_for_a_foreign_finalizer_stays_in_its_table)
+{
+    enum { N = sizeof brought_back / sizeof *brought_back };
+    hapax_table *table = hapax_table_new(&numbers, 0);
+    GC_set_finalize_on_demand(1);
+    reach_from_finalizable(table, N);
+    for (unsigned round = 0; round < 3; round++) {
+        collect();
+        cr_expect_eq(live_in(table), N);
+        cr_expect_eq(evicted_from(table), 0);
+    }
+    GC_invoke_finalizers();
+    collect();
+    unsigned back = 0;
+    for (unsigned i = 0; i < N; i++)
+        if (brought_back[i] != NULL) {
+            back++;
+            if (i % 2 == 1)
+                cr_assert_eq(make_number(table, i), brought_back[i]);
+        }
+    cr_expect_geq(back, MOST(N));
+    cr_expect_geq(live_in(table), back);
 }
 
 Test(type, nans_do_not_slow_others_down)
@@ -428,6 +539,21 @@ Test(type, a_deep_copy_is_made_on_first_sight_only)
         snprintf(text, sizeof text, "name %u", i);
         cr_assert_str_eq(((const struct name *)hapax_handle_value(handles[i]))->text, text);
     }
+}
+
+static bool copy_and_disturb(void *to, const void *from, size_t size)
+{
+    errno = 5;
+    return copy_plainly(to, from, size);
+}
+
+Test(type, success_leaves_errno_alone_whatever_copying_does)
+{
+    struct hapax_type type = {.copy = copy_and_disturb};
+    hapax_table *table = hapax_table_new(&type, 0);
+    errno = 77;
+    cr_expect_not_null(hapax_make_handle(table, "value", 5));
+    cr_expect_eq(errno, 77);
 }
 
 static bool fail_to_copy;
@@ -684,6 +810,43 @@ Test(type, pointers_count_only_where_the_type_says_so)
     collect();
     cr_expect_geq(evicted_from(hapax_strings()) - before, MOST(N));
     cr_expect_eq(live_in(without), N);
+}
+
+static NOINLINE void make_lists(hapax_table *table, hapax_handle *lists, unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        hapax_handle list[7];
+        for (unsigned j = 0; j < i % 7 + 1; j++) {
+            char text[40];
+            snprintf(text, sizeof text, "element %u of %u", j, i);
+            list[j] = hapax_intern(text);
+        }
+        lists[i] = hapax_make_handle(table, list, (i % 7 + 1) * sizeof *list);
+    }
+}
+
+Test(type, values_of_any_size_may_hold_pointers)
+{
+    enum { N = 1000 };
+    struct hapax_type type = {.flags = HAPAX_TYPE_HAS_POINTERS};
+    hapax_table *table = hapax_table_new(&type, 0);
+    hapax_handle *lists = hapax_alloc(N * sizeof *lists);
+    make_lists(table, lists, N);
+    collect();
+    cr_expect_eq(evicted_from(hapax_strings()), 0);
+    for (unsigned i = 0; i < N; i++) {
+        cr_assert_eq(hapax_handle_size(lists[i]), (i % 7 + 1) * sizeof *lists);
+        const hapax_handle *list = hapax_handle_value(lists[i]);
+        for (unsigned j = 0; j < i % 7 + 1; j++) {
+            char text[40];
+            snprintf(text, sizeof text, "element %u of %u", j, i);
+            cr_assert_eq(hapax_intern(text), list[j]);
+        }
+    }
+    uint64_t before = evicted_from(hapax_strings());
+    memset(lists, 0, N * sizeof *lists);
+    collect();
+    cr_expect_geq(evicted_from(hapax_strings()) - before, MOST(4 * N));
 }
 
 /* Values that end just where their object does, or whose pointer is their last word. */
