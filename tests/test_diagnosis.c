@@ -205,6 +205,24 @@ Test(diagnosis, names_the_type_of_handles)
     cr_assert_geq(lines_with("hapax: colour of "), MOST(FEW));
 }
 
+HAPAX_DEFINE_HANDLE(shade, size_t);
+
+static NOINLINE void leak_typed_handle(size_t i)
+{
+    shade_handle handle = shade_make(&i);
+    struct node *arg = new_node(i);
+    arg->next = (struct node *)(uintptr_t)handle;
+    cr_assert_eq(hapax_add_cleanup(handle, nothing, arg, NULL), 0);
+}
+
+Test(diagnosis, names_the_type_of_typed_handles)
+{
+    ask_for("cleanups");
+    repeat(leak_typed_handle, FEW);
+    collect();
+    cr_assert_geq(lines_with("hapax: shade of "), MOST(FEW));
+}
+
 static void tick(void *state)
 {
     (void)state;

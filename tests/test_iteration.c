@@ -180,15 +180,16 @@ static bool intern_one_more(hapax_handle handle, void *context)
 
 Test(iteration, comes_to_its_end_where_each_visit_interns)
 {
-    static const unsigned flags[] = {0, HAPAX_TABLE_KEEPS_VALUES};
-    for (unsigned i = 0; i < 2; i++) {
-        table = hapax_table_new(NULL, flags[i]);
-        hapax_handle *handles = make_and_hold(0, N);
-        unsigned next = N;
-        cr_expect(hapax_table_each(table, intern_one_more, &next));
-        cr_expect_geq(next, 2 * N);
-        hapax_keep_alive(handles);
-    }
+    static const unsigned flags[] = {0, HAPAX_TABLE_KEEPS_VALUES}, sizes[] = {20, N, 7000, 3 * N};
+    for (unsigned i = 0; i < 2; i++)
+        for (unsigned j = 0; j < sizeof sizes / sizeof *sizes; j++) {
+            table = hapax_table_new(NULL, flags[i]);
+            hapax_handle *handles = make_and_hold(0, sizes[j]);
+            unsigned next = sizes[j];
+            cr_expect(hapax_table_each(table, intern_one_more, &next));
+            cr_expect_geq(next, 2 * sizes[j]);
+            hapax_keep_alive(handles);
+        }
 }
 
 struct killing {
@@ -267,6 +268,7 @@ static bool let_go_of_table(hapax_handle handle, void *context)
 
 static NOINLINE void visit_the_only(struct only *only)
 {
+    bury();
     cr_expect(hapax_table_each(only->table, let_go_of_table, only));
 }
 

@@ -293,6 +293,52 @@ static bool make_keeping_table(void)
     return table != NULL && hapax_make_handle(table, "x", 1) != NULL;
 }
 
+static bool intern_batch(void)
+{
+    enum { N = 100 };
+    static char texts[N][8];
+    static hapax_handle handles[N];
+    hapax_span spans[N];
+    for (unsigned i = 0; i < N; i++)
+        spans[i] = (hapax_span){texts[i], (size_t)snprintf(texts[i], sizeof texts[i], "no. %u", i)};
+    hapax_table *strings = hapax_strings();
+    if (strings == NULL)
+        return false;
+    size_t made = hapax_make_handles(strings, spans, N, handles);
+    for (unsigned i = 0; i < N; i++)
+        if ((handles[i] != NULL) != (i < made))
+            abort();
+    return made == N;
+}
+
+static bool equal_never(const void *a, const void *b, size_t size)
+{
+    (void)a;
+    (void)b;
+    (void)size;
+    return false;
+}
+
+static bool make_unequal(void)
+{
+    static hapax_table *table;
+    static const struct hapax_type type = {.equal = equal_never};
+    if (table == NULL)
+        table = hapax_table_new(&type, 0);
+    hapax_handle handle = table != NULL ? hapax_make_handle(table, "x", 1) : NULL;
+    return handle != NULL && hapax_make_handle(table, "x", 1) != handle;
+}
+
+static bool make_holder(void)
+{
+    static hapax_table *table;
+    static const struct hapax_type type = {.size = sizeof(void *), .flags = HAPAX_TYPE_HAS_POINTERS};
+    if (hapax_table_once(&table, &type) == NULL)
+        return false;
+    hapax_handle handle = hapax_make_handle(table, &target, sizeof target);
+    return handle != NULL && *(void *const *)hapax_handle_value(handle) == target;
+}
+
 static bool set_threads(void)
 {
     if (hapax_set_cleanup_threads(3) == 0)
@@ -386,6 +432,10 @@ EACH(add_cleanup, true, 2)
 EACH(set_finalizer, true, 3)
 EACH(intern, false, 5)
 EACH(intern, true, 3)
+EACH(intern_batch, false, 5)
+EACH(intern_batch, true, 3)
+EACH(make_unequal, true, 3)
+EACH(make_holder, true, 3)
 EACH(make_table, true, 2)
 EACH(make_keeping_table, true, 3)
 EACH(set_threads, true, 3)

@@ -6,6 +6,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -366,6 +367,9 @@ Test(table, counts_exactly)
     cr_expect_geq(stats.slots, N);
     cr_expect_geq(stats.overhead_bytes, stats.slots * sizeof(void *));
     cr_expect_geq(stats.levels, 1);
+    cr_expect_eq(stats.lookups_waited, 0);
+    /* A word in the trie and one in the registry for each value, and the empty ones. */
+    cr_expect_geq(stats.overhead_bytes, (stats.slots + N) * sizeof(void *));
     for (unsigned i = 0; i < N; i += 2)
         handles[i] = NULL;
     collect();
@@ -389,6 +393,71 @@ Test(table, no_table_counts_nothing)
     cr_expect_eq(stats.live, 0);
     cr_expect_eq(stats.value_bytes, 0);
     cr_expect_gt(stats.overhead_bytes, 0);
+}
+
+/* Further lines count among the slots. */
+Test(table, counts_the_slots_of_long_chains)
+{
+    enum { N = 3000 };
+    hapax_table *table = hapax_table_new(NULL, 0);
+    hapax_handle *handles = hapax_alloc(N * sizeof *handles);
+    for (unsigned i = 0; i < N; i++)
+        handles[i] = hapax_make_handle_hashed(table, &i, sizeof i, 1);
+    struct hapax_table_stats stats = stats_of(table);
+    cr_expect_geq(stats.slots, N);
+    cr_expect_geq(stats.levels, N / 8);
+    cr_expect_geq(stats.overhead_bytes, (stats.slots + N) * sizeof(void *));
+    hapax_keep_alive(handles);
+}
+
+static hapax_table *looked_into;
+static sem_t is_known, in_doubt;
+static atomic_bool looking;
+static GC_on_collection_event_proc others;
+
+static void *look_for_the_doubted(void *unused)
+{
+    cr_assert_eq(hapax_init(), 0);
+    sem_post(&is_known);
+    while (sem_wait(&in_doubt) != 0)
+        ;
+    atomic_store(&looking, true);
+    for (unsigned i = 0; i < 100; i++)
+        (void)find(looked_into, i);
+    return unused;
+}
+
+/* When values have been found unmarked, and before it is settled that they are dead, somebody else looks for them. */
+static void GC_CALLBACK let_look(GC_EventType event)
+{
+    others(event);
+    if (event != GC_EVENT_RECLAIM_START || atomic_load(&looking))
+        return;
+    sem_post(&in_doubt);
+    while (!atomic_load(&looking))
+        usleep(100);
+    usleep(10000);
+}
+
+Test(table, counts_the_lookups_that_waited)
+{
+    sem_init(&is_known, 0, 0);
+    sem_init(&in_doubt, 0, 0);
+    looked_into = hapax_table_new(NULL, 0);
+    others = GC_get_on_collection_event();
+    /* Whether the other comes to its lookup in time is not sure, so again and again. */
+    do {
+        pthread_t thread;
+        make_and_forget(looked_into, 0, 100);
+        atomic_store(&looking, false);
+        cr_assert_eq(pthread_create(&thread, NULL, look_for_the_doubted, NULL), 0);
+        while (sem_wait(&is_known) != 0)
+            ;
+        GC_set_on_collection_event(let_look);
+        collect();
+        GC_set_on_collection_event(others);
+        pthread_join(thread, NULL);
+    } while (stats_of(looked_into).lookups_waited == 0);
 }
 
 /* Evictions are none of the user's cleanups. */

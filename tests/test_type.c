@@ -837,6 +837,7 @@ Test(type, values_of_any_size_may_hold_pointers)
     for (unsigned i = 0; i < N; i++) {
         cr_assert_eq(hapax_handle_size(lists[i]), (i % 7 + 1) * sizeof *lists);
         const hapax_handle *list = hapax_handle_value(lists[i]);
+        cr_assert_eq((uintptr_t)list % _Alignof(max_align_t), 0);
         for (unsigned j = 0; j < i % 7 + 1; j++) {
             char text[40];
             snprintf(text, sizeof text, "element %u of %u", j, i);

@@ -46,7 +46,7 @@ struct hapax_type {
     const char *name;
 
     /* Size of every value in bytes; 0: each value has its own, as strings have. Values of a fixed
-       size are aligned as max_align_t, others as characters. */
+       size, and those that hold pointers, are aligned as max_align_t, others as characters. */
     size_t size;
 
     /* A hash of the value, equal for equal values. seed is the same for all values of a table. The
@@ -55,7 +55,8 @@ struct hapax_type {
 
     /* Whether two values of the same size are equal. Where it takes different bytes for equal, the
        type needs its own hash too. A value that does not equal itself (NaN) gets a handle of its
-       own each time. NULL: all bytes are compared. */
+       own each time. It may intern, but where each call made a new value of one and the same hash
+       in its own table, no search would come to an end. NULL: all bytes are compared. */
     bool (*equal)(const void *a, const void *b, size_t size);
 
     /* Makes the canonical copy when a value is seen first: size bytes at to, and whatever hangs on
