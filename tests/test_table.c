@@ -243,6 +243,73 @@ Test(table, keeps_what_nobody_finds_too)
     cr_expect_eq(stats_of(table).evicted, 0);
 }
 
+/* ---- Incremental collections ---- */
+
+enum { HELD_NODES = 4000 };
+static hapax_handle held_nodes[HELD_NODES];
+static hapax_table *node_tables[2];
+
+static NOINLINE void hold_nodes(unsigned round)
+{
+    hapax_handle last = NULL;
+    for (unsigned i = 0; i < HELD_NODES; i++) {
+        struct node node = {make(hapax_strings(), round * HELD_NODES + i), i % 20 == 0 ? NULL : last};
+        hapax_handle handle = hapax_make_handle(node_tables[round % 2], &node, sizeof node);
+        cr_assert_not_null(handle);
+        held_nodes[i] = i % 20 == 19 || round % 2 == 1 ? handle : NULL;
+        last = handle;
+        if (i % 16 == 0)
+            GC_collect_a_little();
+        if (i % 1000 == 999)
+            hapax_collect();
+    }
+}
+
+static NOINLINE void check_nodes(unsigned round)
+{
+    for (unsigned i = 0; i < HELD_NODES; i++) {
+        hapax_handle at = held_nodes[i];
+        for (unsigned back = 0; at != NULL && back <= i % 20; back++) {
+            const struct node *node = hapax_handle_value(at);
+            char text[40];
+            snprintf(text, sizeof text, "value %u", round * HELD_NODES + i - back);
+            cr_assert_str_eq(hapax_handle_value(node->left), text);
+            cr_assert_eq(make(hapax_strings(), round * HELD_NODES + i - back), node->left);
+            cr_assert_eq(hapax_find_handle(node_tables[round % 2], node, sizeof *node), at);
+            at = node->right;
+        }
+    }
+}
+
+static void come_and_go(void)
+{
+    struct hapax_type type = {.size = sizeof(struct node), .flags = HAPAX_TYPE_HAS_POINTERS};
+    for (unsigned i = 0; i < 2; i++)
+        node_tables[i] = hapax_table_new(&type, i == 0 ? 0 : HAPAX_TABLE_KEEPS_VALUES);
+    for (unsigned round = 0; round < 6; round++) {
+        hold_nodes(round);
+        check_nodes(round);
+        memset(held_nodes, 0, sizeof held_nodes);
+    }
+    /* Of a table that keeps, everything is there still. */
+    cr_assert_eq(stats_of(node_tables[1]).live, 3 * HELD_NODES);
+    cr_assert_eq(stats_of(node_tables[1]).evicted, 0);
+}
+
+Test(table, values_hold_and_are_kept_beside_incremental_collections)
+{
+    GC_enable_incremental();
+    come_and_go();
+}
+
+/* The collector knows of writes only what it is told. Static data it searches anyway. */
+Test(table, values_hold_and_are_kept_where_writes_are_told)
+{
+    GC_set_manual_vdb_allowed(1);
+    GC_enable_incremental();
+    come_and_go();
+}
+
 /* ---- Death ---- */
 
 static NOINLINE void make_tables(unsigned tables, unsigned values, unsigned flags, atomic_uint *dead)
@@ -511,4 +578,36 @@ Test(table, threads_fill_it_together)
     cr_expect_leq(stats.live, (THREADS + 1) * EACH / 2);
     collect();
     cr_expect_leq(stats_of(shared).live, (THREADS + 1) * EACH / 20);
+}
+
+enum { FOUND = 300 };
+static hapax_handle *to_be_found;
+static atomic_bool found_enough;
+
+static void *find_all_the_time(void *unused)
+{
+    cr_assert_eq(hapax_init(), 0);
+    while (!atomic_load(&found_enough))
+        for (unsigned i = 0; i < FOUND; i++)
+            cr_assert_eq(find(shared, i), to_be_found[i], "value %u", i);
+    return unused;
+}
+
+/* Entries move; nobody may look for one where it is no more, or not yet, and then say that there is none. */
+Test(table, what_is_held_is_found_while_entries_move)
+{
+    enum { MANY = 60000 / SCALE, FINDERS = 2 };
+    for (unsigned round = 0; round < 5; round++) {
+        shared = hapax_table_new(NULL, 0);
+        to_be_found = make_and_hold(shared, FOUND);
+        atomic_store(&found_enough, false);
+        pthread_t threads[FINDERS];
+        for (unsigned i = 0; i < FINDERS; i++)
+            cr_assert_eq(pthread_create(&threads[i], NULL, find_all_the_time, NULL), 0);
+        make_and_forget(shared, FOUND, MANY);
+        collect();
+        atomic_store(&found_enough, true);
+        for (unsigned i = 0; i < FINDERS; i++)
+            pthread_join(threads[i], NULL);
+    }
 }

@@ -678,6 +678,32 @@ Test(type, a_copy_may_intern_the_same_value)
     cr_expect_eq(live_in(selfish_table), 1);
 }
 
+static NOINLINE void lose_races(unsigned n)
+{
+    for (unsigned i = 0; i < n; i++) {
+        depth = 0;
+        cr_assert_not_null(hapax_make_handle(selfish_table, &i, sizeof i));
+    }
+}
+
+/* Each outer one finds the inner one there, when all is prepared for its own. */
+Test(type, what_comes_too_late_leaves_no_trace)
+{
+    enum { N = 20000 };
+    struct hapax_type type = {.copy = selfish_copy};
+    selfish_table = hapax_table_new(&type, 0);
+    lose_races(N);
+    cr_expect_eq(live_in(selfish_table) + evicted_from(selfish_table), N);
+    inner = NULL;
+    collect();
+    collect();
+    struct hapax_table_stats stats;
+    hapax_table_stats(selfish_table, &stats);
+    cr_expect_geq(stats.evicted, MOST(N));
+    /* Less than a word in the registry for each that came too late. */
+    cr_expect_leq(stats.overhead_bytes - stats.slots * sizeof(void *), N * sizeof(void *) / 2);
+}
+
 /* An equality that waits for another thread, which interns a value of the same hash in the same table: it would wait
  * for ever if a lock were held. */
 static sem_t compare_begun, other_has_interned;
