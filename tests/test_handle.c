@@ -680,15 +680,30 @@ Test(handle, success_leaves_errno_alone)
     hapax_keep_alive(held);
 }
 
-enum mistake { MAKE, FIND, HASHED, HASH, BATCH, INTERN, EACH, NEW_TABLE, MISTAKES };
+enum mistake {
+    MAKE,
+    FIND,
+    HASHED,
+    HASH,
+    BATCH,
+    BATCH_OF_NOTHING,
+    BATCH_NOWHERE,
+    INTERN,
+    EACH,
+    ONCE,
+    NEW_TABLE,
+    MISTAKES
+};
 static const char *const functions[] = {
-    "hapax_make_handle: ",  "hapax_find_handle: ", "hapax_make_handle_hashed: ", "hapax_hash: ",
-    "hapax_make_handles: ", "hapax_intern: ",      "hapax_table_each: ",         "hapax_table_new: ",
+    "hapax_make_handle: ",  "hapax_find_handle: ",  "hapax_make_handle_hashed: ", "hapax_hash: ",
+    "hapax_make_handles: ", "hapax_make_handles: ", "hapax_make_handles: ",       "hapax_intern: ",
+    "hapax_table_each: ",   "hapax_table_once: ",   "hapax_table_new: ",
 };
 
 static void make_mistake(enum mistake mistake)
 {
     hapax_span span = {"x", 1};
+    hapax_handle handle;
     switch (mistake) {
     case MAKE:
         hapax_make_handle(NULL, "x", 1);
@@ -705,11 +720,20 @@ static void make_mistake(enum mistake mistake)
     case BATCH:
         hapax_make_handles(table, &span, 1, NULL);
         break;
+    case BATCH_OF_NOTHING:
+        hapax_make_handles(table, NULL, 1, &handle);
+        break;
+    case BATCH_NOWHERE:
+        hapax_make_handles(NULL, &span, 1, &handle);
+        break;
     case INTERN:
         hapax_intern(NULL);
         break;
     case EACH:
         hapax_table_each(table, NULL, NULL);
+        break;
+    case ONCE:
+        hapax_table_once(NULL, NULL);
         break;
     default:
         hapax_table_new(NULL, 64);

@@ -324,9 +324,19 @@ static bool make_unequal(void)
     static hapax_table *table;
     static const struct hapax_type type = {.equal = equal_never};
     if (table == NULL)
-        table = hapax_table_new(&type, 0);
+        table = hapax_table_new(&type, HAPAX_TABLE_KEEPS_VALUES);
     hapax_handle handle = table != NULL ? hapax_make_handle(table, "x", 1) : NULL;
-    return handle != NULL && hapax_make_handle(table, "x", 1) != handle;
+    hapax_handle other = handle != NULL ? hapax_make_handle(table, "x", 1) : NULL;
+    if (other == NULL)
+        return false;
+    /* The table knows of both. */
+    struct hapax_table_stats stats;
+    hapax_table_stats(table, &stats);
+    if (other == handle || stats.live < 2)
+        abort();
+    hapax_keep_alive(handle);
+    hapax_keep_alive(other);
+    return true;
 }
 
 static bool make_holder(void)
