@@ -420,29 +420,71 @@ Test(cache, a_creator_that_asks_for_its_own_key, .timeout = 60)
     cr_assert_eq(error, E2BIG);
 }
 
-/* Two threads, each creating one key and then asking for the other's. */
-struct circle {
-    hapax_cache *cache;
-    pthread_barrier_t both_create;
-    atomic_uint deadlocks;
-};
+static hapax_cache *roundabout;
 
-static void *create_in_circle(const void *key, size_t size, void *context, int *error)
+/* Each key asks for the next one, the last for the first. */
+static void *create_roundabout(const void *key, size_t size, void *context, int *error)
 {
-    struct circle *circle = *(struct circle **)context;
-    unsigned number;
+    unsigned number, *deadlocks = context;
     memcpy(&number, key, sizeof number);
-    pthread_barrier_wait(&circle->both_create);
-    unsigned other = 1 - number;
-    void *value = hapax_cache_get(circle->cache, &other, sizeof other, error);
-    if (value == NULL) {
+    unsigned next = (number + 1) % 5;
+    if (hapax_cache_get(roundabout, &next, sizeof next, error) == NULL) {
         cr_assert_eq(*error, EDEADLK);
-        atomic_fetch_add(&circle->deadlocks, 1u);
+        ++*deadlocks;
+        if (number != 4)
+            return NULL;
     }
     return create_value(key, size, NULL, error);
 }
 
-static struct circle circle;
+Test(cache, a_creator_that_asks_for_its_own_key_by_way_of_others, .timeout = 60)
+{
+    unsigned *deadlocks = hapax_alloc_plain(sizeof *deadlocks);
+    roundabout = hapax_cache_new(create_roundabout, deadlocks);
+    get_number(roundabout, 0);
+    cr_assert_eq(*deadlocks, 1u);
+    cr_assert_eq(created, 5u);
+}
+
+static void *create_from_another_cache(const void *key, size_t size, void *context, int *error)
+{
+    return hapax_cache_get(context, key, size, error);
+}
+
+/* The same key of another cache is another key. */
+Test(cache, a_creator_may_ask_another_cache_for_its_key, .timeout = 60)
+{
+    hapax_cache *inner = new_cache(), *outer = hapax_cache_new(create_from_another_cache, inner);
+    struct value *value = get_number(outer, 7);
+    cr_assert_eq(get_number(inner, 7), value);
+    cr_assert_eq(created, 1u);
+    hapax_keep_alive(value);
+}
+
+/* Threads that each create one key and then ask for that of the next thread. */
+enum { LARGEST_CIRCLE = 4 };
+
+static struct {
+    hapax_cache *cache;
+    unsigned size;
+    pthread_barrier_t all_create;
+    atomic_uint deadlocks;
+} circle;
+
+static void *create_in_circle(const void *key, size_t size, void *context, int *error)
+{
+    (void)context;
+    unsigned number;
+    memcpy(&number, key, sizeof number);
+    pthread_barrier_wait(&circle.all_create);
+    unsigned other = (number + 1) % circle.size;
+    void *value = hapax_cache_get(circle.cache, &other, sizeof other, error);
+    if (value == NULL) {
+        cr_assert_eq(*error, EDEADLK);
+        atomic_fetch_add(&circle.deadlocks, 1u);
+    }
+    return create_value(key, size, NULL, error);
+}
 
 static void *ask_in_circle(void *number)
 {
@@ -450,21 +492,32 @@ static void *ask_in_circle(void *number)
     return NULL;
 }
 
-Test(cache, a_circle_of_creators, .timeout = 60)
+static void run_circle(unsigned size)
 {
     cr_assert_eq(hapax_init(), 0);
-    struct circle **context = hapax_alloc(sizeof *context);
-    *context = &circle;
-    circle.cache = hapax_cache_new(create_in_circle, context);
-    pthread_barrier_init(&circle.both_create, NULL, 2);
-    pthread_t threads[2];
-    unsigned numbers[2] = {0, 1};
-    for (unsigned i = 0; i < 2; i++)
+    circle.cache = hapax_cache_new(create_in_circle, NULL);
+    circle.size = size;
+    pthread_barrier_init(&circle.all_create, NULL, size);
+    pthread_t threads[LARGEST_CIRCLE];
+    unsigned numbers[LARGEST_CIRCLE];
+    for (unsigned i = 0; i < size; i++) {
+        numbers[i] = i;
         cr_assert_eq(pthread_create(&threads[i], NULL, ask_in_circle, &numbers[i]), 0);
-    for (unsigned i = 0; i < 2; i++)
+    }
+    for (unsigned i = 0; i < size; i++)
         pthread_join(threads[i], NULL);
     cr_assert_eq(circle.deadlocks, 1u);
-    cr_assert_eq(created, 2u);
+    cr_assert_eq(created, size);
+}
+
+Test(cache, a_circle_of_two_creators, .timeout = 60)
+{
+    run_circle(2);
+}
+
+Test(cache, a_circle_of_more_creators, .timeout = 60)
+{
+    run_circle(LARGEST_CIRCLE);
 }
 
 /* ---- Racing callers ---- */

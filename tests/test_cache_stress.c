@@ -237,3 +237,83 @@ Test(cache_stress, who_comes_late_finds_what_was_created, .timeout = 120)
     locks_slowly = false;
     cr_assert_eq(created, ROUNDS);
 }
+
+/* ---- Those who wait, between the moment when they are handed the value and the one when they wake up ---- */
+
+static atomic_bool wakes_slowly, woke;
+
+/* The library's calls come here. */
+__attribute__((visibility("default"))) int pthread_cond_wait(pthread_cond_t *condition, pthread_mutex_t *mutex)
+{
+    static int (*real)(pthread_cond_t *, pthread_mutex_t *);
+    if (real == NULL) {
+        /* Of the two there are, the plain name may find the one for conditions of old. */
+        void *found = dlvsym(RTLD_NEXT, "pthread_cond_wait", "GLIBC_2.3.2");
+        if (found == NULL)
+            found = dlsym(RTLD_NEXT, "pthread_cond_wait");
+        real = (int (*)(pthread_cond_t *, pthread_mutex_t *))(uintptr_t)found;
+    }
+    int result = real(condition, mutex);
+    if (wakes_slowly) {
+        pthread_mutex_unlock(mutex);
+        while (wakes_slowly)
+            usleep(100);
+        pthread_mutex_lock(mutex);
+        woke = true;
+    }
+    return result;
+}
+
+enum { WAITERS = 3, HANDOVERS = 20 };
+static atomic_bool leading;
+static atomic_uint waiting, dead_given;
+
+static void *create_for_all(const void *key, size_t size, void *context, int *error)
+{
+    leading = true;
+    while (waiting < WAITERS)
+        usleep(100);
+    /* By now they sleep; one that does not will create a value of its own. */
+    usleep(5000);
+    return create_fated(key, size, context, error);
+}
+
+static NOINLINE void lead(unsigned key)
+{
+    cr_assert_not_null(hapax_cache_get(cache, &key, sizeof key, NULL));
+}
+
+static void *wait_for_value(void *key)
+{
+    cr_assert_eq(hapax_init(), 0);
+    while (!leading)
+        usleep(100);
+    atomic_fetch_add(&waiting, 1u);
+    struct fated *value = hapax_cache_get(cache, key, sizeof(unsigned), NULL);
+    cr_assert_not_null(value);
+    if (value->fate->dead)
+        atomic_fetch_add(&dead_given, 1u);
+    hapax_keep_alive(value);
+    return NULL;
+}
+
+/* Whoever created the value has let go of it, and a collection has come and gone, before they wake up. */
+Test(cache_stress, who_waits_keeps_the_value, .timeout = 120)
+{
+    cache = hapax_cache_new(create_for_all, NULL);
+    for (unsigned key = 0; key < HANDOVERS; key++) {
+        pthread_t threads[WAITERS];
+        leading = false;
+        waiting = 0;
+        for (unsigned i = 0; i < WAITERS; i++)
+            cr_assert_eq(pthread_create(&threads[i], NULL, wait_for_value, &key), 0);
+        wakes_slowly = true;
+        lead(key);
+        collect_all();
+        wakes_slowly = false;
+        for (unsigned i = 0; i < WAITERS; i++)
+            pthread_join(threads[i], NULL);
+    }
+    cr_assert(woke);
+    cr_assert_eq(dead_given, 0u);
+}
