@@ -114,6 +114,20 @@ Test(mapped_file, is_read_only, .signal = SIGSEGV)
     *(volatile char *)(uintptr_t)hapax_mapped_file_bytes(file).data = 1;
 }
 
+/* Private: who makes a page writable all the same writes into a copy. */
+Test(mapped_file, is_private)
+{
+    for (unsigned i = 0; i < 2; i++) {
+        write_file(path_number(i).text, i, 10);
+        hapax_mapped_file *file = both[i](path_number(i).text);
+        char *bytes = (char *)(uintptr_t)hapax_mapped_file_bytes(file).data;
+        cr_assert_eq(mprotect(bytes, 10, PROT_READ | PROT_WRITE), 0);
+        memset(bytes, 0x5a, 10);
+        cr_assert(is_file(hapax_mapped_file_open(path_number(i).text), i, 10));
+        hapax_keep_alive(file);
+    }
+}
+
 /* ---- Death ---- */
 
 static NOINLINE void open_and_drop(unsigned count)
@@ -282,6 +296,33 @@ Test(mapped_file, a_shared_file_is_mapped_once)
     collect();
     cr_assert_leq(count_mapped(), FILES - MOST(FILES));
     hapax_keep_alive(held);
+}
+
+/* The library's calls come here: a file with this inode lies on a device of its own each time it is asked for. */
+static _Atomic ino_t everywhere;
+
+__attribute__((visibility("default"))) int fstat(int file, struct stat *status)
+{
+    static dev_t device = 4711;
+    int result = (int)syscall(SYS_newfstatat, file, "", status, AT_EMPTY_PATH);
+    if (result == 0 && everywhere != 0 && status->st_ino == everywhere)
+        status->st_dev = device++;
+    return result;
+}
+
+Test(mapped_file, files_of_two_devices_are_two)
+{
+    write_files(1);
+    hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(0).text);
+    struct stat status;
+    cr_assert_eq(stat(path_number(0).text, &status), 0);
+    everywhere = status.st_ino;
+    hapax_mapped_file *other = hapax_mapped_file_open_shared(path_number(0).text);
+    cr_assert_neq(other, file);
+    cr_assert_neq(hapax_mapped_file_open_shared(path_number(0).text), other);
+    everywhere = 0;
+    cr_assert_eq(hapax_mapped_file_open_shared(path_number(0).text), file);
+    hapax_keep_alive(other);
 }
 
 static NOINLINE void open_shared_and_drop(unsigned count, size_t size)
