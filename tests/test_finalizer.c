@@ -113,6 +113,23 @@ Test(finalizer, waits_until_somebody_drains)
     cr_assert_eq(stats.cleanups_run, 0u);
 }
 
+/* Records are used again, those of finalizers that ran and those of removed ones. */
+Test(finalizer, many_generations_need_no_more_memory)
+{
+    struct hapax_stats stats;
+    uint64_t heap = 0;
+    for (unsigned round = 0; round < 150; round++) {
+        make_and_drop();
+        collect();
+        cr_assert(hapax_wait_cleanups(60000));
+        hapax_stats(&stats);
+        if (round == 15)
+            heap = stats.heap_bytes;
+    }
+    cr_assert_leq(stats.heap_bytes, heap + (3u << 20));
+    cr_assert_geq(ran, 150 * MOST(MANY));
+}
+
 /* ---- Setting and removing ---- */
 
 Test(finalizer, an_object_has_one)

@@ -240,15 +240,32 @@ static int end_all(void *queued)
     CHECK(atomic_load(&ended) == *(uint64_t *)queued + 1);
     struct hapax_stats stats;
     hapax_stats(&stats);
-    CHECK(stats.cleanups_queued == 0 && stats.cleanups_run == atomic_load(&ended));
+    CHECK(stats.cleanups_queued == 0 && stats.cleanups_run + stats.finalizers_run == atomic_load(&ended));
     return 0;
 }
 
-Test(fork, a_cleanup_that_is_cut_off_begins_anew_in_the_child)
+static const char intact[] = "as it was";
+
+static void finalize_and_wait(void *object, void *expected)
+{
+    if (strcmp(object, intact) != 0 || expected != intact)
+        abort();
+    begin_and_wait(NULL);
+}
+
+static void make_waiting_for_finalizer(size_t i)
+{
+    (void)i;
+    char *object = hapax_alloc(32);
+    strcpy(object, intact);
+    must(hapax_set_finalizer(object, finalize_and_wait, (void *)(uintptr_t)intact));
+}
+
+static void cut_off(void (*make)(size_t i))
 {
     sem_init(&arrived, 0, 0);
     sem_init(&go_on, 0, 0);
-    make_each(20, make_waiting);
+    make_each(20, make);
     collect();
     sem_wait(&arrived);
     /* One is inside, and stays there across the fork. */
@@ -258,6 +275,16 @@ Test(fork, a_cleanup_that_is_cut_off_begins_anew_in_the_child)
     cr_assert_eq(atomic_load(&begun), 1);
     cr_assert_eq(end_all(&stats.cleanups_queued), 0);
     cr_assert_eq(atomic_load(&begun), stats.cleanups_queued + 1, "here it has begun once");
+}
+
+Test(fork, a_cleanup_that_is_cut_off_begins_anew_in_the_child)
+{
+    cut_off(make_waiting);
+}
+
+Test(fork, a_finalizer_that_is_cut_off_begins_anew_in_the_child)
+{
+    cut_off(make_waiting_for_finalizer);
 }
 
 static void *drain(void *unused)

@@ -6,6 +6,8 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -563,6 +565,59 @@ Test(weak_map, a_key_that_a_foreign_finalizer_reaches_has_its_value)
     keeps_the_value_for(finalize_foreign_reached, MANY / 4);
 }
 
+static atomic_uint first_ran[MANY], second_ran, out_of_order;
+
+static void finalize_first(void *object, void *arg)
+{
+    struct object *key = object, *value = hapax_weak_map_get(watched, key);
+    (void)arg;
+    /* What it reaches has not been finalized. */
+    if (value == NULL || value->next->number != key->number)
+        atomic_fetch_add(&wrong, 1u);
+    first_ran[key->number] = 1;
+    atomic_fetch_add(&finalized, 1u);
+}
+
+static void finalize_second(void *object, void *arg)
+{
+    (void)arg;
+    if (first_ran[((struct object *)object)->number] == 0)
+        atomic_fetch_add(&out_of_order, 1u);
+    atomic_fetch_add(&second_ran, 1u);
+}
+
+static NOINLINE void make_pairs(void)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *first = new_object(i), *second = new_object(i), *value = new_object(i);
+        value->next = second;
+        set(watched, first, value);
+        /* Whichever the collection comes to first. */
+        if (i % 2 == 0)
+            cr_assert_eq(hapax_set_finalizer(second, finalize_second, NULL), 0);
+        cr_assert_eq(hapax_set_finalizer(first, finalize_first, NULL), 0);
+        if (i % 2 != 0)
+            cr_assert_eq(hapax_set_finalizer(second, finalize_second, NULL), 0);
+    }
+}
+
+Test(weak_map, finalizers_run_in_order_where_a_key_reaches_another_by_its_value)
+{
+    watched = new_map();
+    hapax_pin(watched);
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    make_pairs();
+    collect();
+    hapax_run_cleanups();
+    cr_assert_geq(finalized, MOST(MANY));
+    cr_assert_eq(second_ran, 0u);
+    cr_assert_eq(wrong, 0u);
+    collect();
+    hapax_run_cleanups();
+    cr_assert_geq(second_ran, MOST(MANY));
+    cr_assert_eq(out_of_order, 0u);
+}
+
 /* The collector keeps a cycle of its finalizers for ever, and tells nobody: the keys live, their values perhaps not. */
 static NOINLINE void make_foreign_cycles(hapax_weak *weaks)
 {
@@ -724,6 +779,72 @@ static void work_beside_each_other(void)
     for (size_t i = 0; i < MANY; i++)
         check_value(hapax_weak_map_get(shared->map, shared->keys[i]), shared->keys[i]);
     cr_assert_eq(wrong, 0u);
+}
+
+/* ---- Readers beside a writer that stands still, wherever it is ---- */
+
+static atomic_bool stand_still, stands_still, writing;
+
+static void halt(int number)
+{
+    (void)number;
+    stands_still = true;
+    while (stand_still)
+        sched_yield();
+    stands_still = false;
+}
+
+static void *write_until_told(void *data)
+{
+    struct shared *shared = data;
+    cr_assert_eq(hapax_init(), 0);
+    writing = true;
+    for (size_t i = 0; !atomic_load(&shared->stop); i++) {
+        struct object *key = shared->keys[i % MANY];
+        if (i % 3 == 0)
+            hapax_weak_map_remove(shared->map, key);
+        set(shared->map, key, key->other);
+    }
+    return NULL;
+}
+
+Test(weak_map, readers_wait_for_no_writer, .timeout = 30)
+{
+    struct shared *shared = hapax_alloc(sizeof *shared);
+    shared->map = new_map();
+    shared->keys = new_keys(MANY);
+    for (size_t i = 0; i < MANY; i++) {
+        struct object *key = shared->keys[i];
+        key->other = new_value(key);
+        set(shared->map, key, key->other);
+    }
+    /* Whoever collects would hold up everybody. */
+    GC_disable();
+    signal(SIGUSR1, halt);
+    pthread_t writer;
+    cr_assert_eq(pthread_create(&writer, NULL, write_until_told, shared), 0);
+    while (!writing)
+        sched_yield();
+    for (unsigned round = 0; round < 200; round++) {
+        stand_still = true;
+        pthread_kill(writer, SIGUSR1);
+        while (!stands_still)
+            sched_yield();
+        unsigned missing = 0;
+        for (size_t i = 0; i < MANY; i++) {
+            struct object *value = hapax_weak_map_get(shared->map, shared->keys[i]);
+            check_value(value, shared->keys[i]);
+            missing += value == NULL;
+        }
+        cr_assert_leq(missing, 1u);
+        stand_still = false;
+        while (stands_still)
+            sched_yield();
+    }
+    atomic_store(&shared->stop, true);
+    pthread_join(writer, NULL);
+    cr_assert_eq(wrong, 0u);
+    GC_enable();
 }
 
 Test(weak_map, readers_and_writers_beside_collections)
