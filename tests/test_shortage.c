@@ -359,6 +359,104 @@ static bool set_threads(void)
     return false;
 }
 
+static void *create(const void *key, size_t size, void *context, int *error)
+{
+    (void)key, (void)size, (void)context, (void)error;
+    return target;
+}
+
+static bool use_cache(void)
+{
+    static hapax_cache *cache;
+    if (cache == NULL && (cache = hapax_cache_new(create, NULL)) == NULL)
+        return false;
+    int error = 0;
+    if (hapax_cache_get(cache, "key", 3, &error) == NULL) {
+        if (error != errno)
+            abort();
+        return false;
+    }
+    return error == 0 && hapax_cache_get(cache, "key", 3, NULL) == target;
+}
+
+static bool use_weak_map(void)
+{
+    static hapax_weak_map *map;
+    if (map == NULL && (map = hapax_weak_map_new()) == NULL)
+        return false;
+    return hapax_weak_map_set(map, target, target) == 0 && hapax_weak_map_get(map, target) == target;
+}
+
+static const char a_file[] = "/proc/self/exe";
+
+static bool is_program(const void *bytes, size_t size)
+{
+    return size > 4 && memcmp(bytes, "\177ELF", 4) == 0;
+}
+
+static bool map_file(void)
+{
+    hapax_mapped_file *file = hapax_mapped_file_open(a_file);
+    return file != NULL && is_program(hapax_mapped_file_bytes(file).data, hapax_mapped_file_bytes(file).size);
+}
+
+static bool map_shared_file(void)
+{
+    hapax_mapped_file *file = hapax_mapped_file_open_shared(a_file);
+    return file != NULL && is_program(hapax_mapped_file_bytes(file).data, hapax_mapped_file_bytes(file).size) &&
+           hapax_mapped_file_open_shared(a_file) == file;
+}
+
+static bool map_bytes(void)
+{
+    size_t size = 1;
+    const char *bytes = hapax_map_bytes(a_file, &size);
+    if (bytes == NULL && size != 0)
+        abort();
+    return bytes != NULL && is_program(bytes, size);
+}
+
+static bool start_worker(void)
+{
+    hapax_worker *worker = hapax_worker_start(target, nothing, target, 1);
+    if (worker == NULL) {
+        /* This one tells of threads. */
+        if (errno == EAGAIN)
+            errno = ENOMEM;
+        return false;
+    }
+    hapax_worker_stop(worker);
+    return true;
+}
+
+struct pair {
+    int a, b;
+};
+HAPAX_DEFINE_HANDLE(pair, struct pair, a, b)
+
+static bool make_typed(void)
+{
+    struct pair pair = {1, 2};
+    pair_handle handle = pair_make(&pair);
+    return handle != NULL && pair_value(handle)->b == 2 && pair_find(&pair) == handle;
+}
+
+/* With a debug switch the library remembers more. */
+static bool add_watched(void)
+{
+    setenv("HAPAX_DEBUG", "cleanups", 1);
+    if (hapax_init() != 0) {
+        if (errno == EAGAIN)
+            errno = ENOMEM;
+        return false;
+    }
+    void *object = hapax_alloc(32);
+    if (object == NULL || hapax_add_cleanup(object, nothing, target, &cleanup) != 0)
+        return false;
+    hapax_cleanup_stop(cleanup);
+    return hapax_set_finalizer(object, finalize, target) == 0 && hapax_set_finalizer(object, NULL, NULL) == 0;
+}
+
 /* ---- One at a time ---- */
 
 struct attempt {
@@ -449,6 +547,14 @@ EACH(make_holder, true, 3)
 EACH(make_table, true, 2)
 EACH(make_keeping_table, true, 3)
 EACH(set_threads, true, 3)
+EACH(use_cache, true, 3)
+EACH(use_weak_map, true, 3)
+EACH(map_file, true, 2)
+EACH(map_shared_file, true, 4)
+EACH(map_bytes, true, 2)
+EACH(start_worker, true, 4)
+EACH(make_typed, true, 3)
+EACH(add_watched, false, 6)
 
 /* ---- Amidst many ---- */
 
