@@ -41,6 +41,15 @@ static inline void collect_all(void)
     (void)hapax_wait_cleanups(60000);
 }
 
+/* What was freed is somebody else's from here on. */
+static inline void use_what_is_free(void)
+{
+    enum { PIECES = 4000 };
+    for (size_t size = 15; size < 128; size += 16)
+        for (unsigned i = 0; i < PIECES; i++)
+            memset(hapax_alloc_plain(size), 0xa5, size);
+}
+
 static inline void count_one(void *counter)
 {
     atomic_fetch_add((atomic_uint *)counter, 1u);

@@ -170,6 +170,7 @@ Test(cache, static_values_stay)
         for (unsigned i = 0; i < MANY; i++)
             cr_assert_eq(hapax_cache_get(cache, &i, sizeof i, NULL), &in_static_data[1]);
         collect_all();
+        use_what_is_free();
     }
     cr_assert_eq(*count, MANY);
 }

@@ -171,20 +171,23 @@ Test(weak_map, a_static_key_never_dies)
     hapax_weak_map *map = new_map();
     set_static_keys(map);
     collect_all();
+    use_what_is_free();
     cr_assert_eq(died, 0u);
     for (size_t i = 0; i < MANY; i++)
         cr_assert_eq(((struct object *)hapax_weak_map_get(map, &static_keys[i]))->number, i);
     hapax_keep_alive(map);
 }
 
-enum { OFFSETS = 10 };
+/* Side by side, and far apart. */
+static const size_t offsets[] = {0, 1, 2, 3, 7, 8, 16, 33, 100, 250};
+enum { OFFSETS = sizeof offsets / sizeof *offsets };
 
 static NOINLINE void set_offsets(hapax_weak_map *map, char **objects)
 {
     for (size_t i = 0; i < MANY; i++) {
-        objects[i] = hapax_alloc_plain(OFFSETS);
-        for (size_t offset = 0; offset < OFFSETS; offset++)
-            set(map, objects[i] + offset, new_mortal(offset));
+        objects[i] = hapax_alloc_plain(offsets[OFFSETS - 1] + 1);
+        for (size_t j = 0; j < OFFSETS; j++)
+            set(map, objects[i] + offsets[j], new_mortal(j));
     }
 }
 
@@ -196,8 +199,8 @@ Test(weak_map, an_interior_pointer_is_a_key_of_its_own_that_lives_with_its_objec
     collect_all();
     cr_assert_eq(died, 0u);
     for (size_t i = 0; i < MANY; i++)
-        for (size_t offset = 0; offset < OFFSETS; offset++)
-            cr_assert_eq(((struct object *)hapax_weak_map_get(map, objects[i] + offset))->number, offset);
+        for (size_t j = 0; j < OFFSETS; j++)
+            cr_assert_eq(((struct object *)hapax_weak_map_get(map, objects[i] + offsets[j]))->number, j);
     memset(objects, 0, MANY * sizeof *objects);
     collect_all();
     cr_assert_geq(died, MOST(MANY * OFFSETS));
@@ -239,20 +242,24 @@ Test(weak_map, handles_are_keys)
     hapax_keep_alive(handles);
 }
 
-/* Addresses come back; values do not. */
+/* Addresses come back; values do not, not even those that live on. */
 Test(weak_map, a_new_object_has_no_value_of_one_that_was_there_before)
 {
+    static int static_value;
     hapax_weak_map *map = new_map();
+    struct object *lives_on = new_object(0);
     for (unsigned round = 0; round < 30; round++) {
         for (size_t i = 0; i < MANY; i++) {
             struct object *key = new_object(i);
+            void *const values[] = {key, lives_on, &static_value, (void *)(uintptr_t)12345};
             cr_assert_null(hapax_weak_map_get(map, key));
-            set(map, key, key);
+            set(map, key, values[i % 4]);
             if (i % 3 == 0)
                 hapax_weak_map_remove(map, key);
         }
         collect();
     }
+    hapax_keep_alive(lives_on);
     hapax_keep_alive(map);
 }
 
@@ -296,15 +303,21 @@ Test(weak_map, a_value_that_refers_to_its_key_lives_exactly_as_long)
     hapax_keep_alive(keys);
 }
 
-/* The value of each key is the next key, and nothing else holds it. */
-static NOINLINE struct object *make_chain(hapax_weak_map *map, size_t length)
+/* The value of each key is the next key, and nothing else holds it. The collection comes to the entries in the order in
+ * which they were made: from the head on, or from the end on. */
+enum order { FROM_HEAD, FROM_END };
+
+static NOINLINE struct object *make_chain(hapax_weak_map *map, size_t length, enum order order)
 {
-    struct object *first = new_mortal(0), *key = first;
-    for (size_t i = 1; i < length; i++) {
-        struct object *next = i % (1000 / SCALE) == 0 ? new_mortal(i) : new_object(i);
-        set(map, key, next);
-        key = next;
+    struct object **keys = hapax_alloc(length * sizeof *keys), *first;
+    for (size_t i = 0; i < length; i++)
+        keys[i] = i % (1000 / SCALE) == 0 ? new_mortal(i) : new_object(i);
+    for (size_t i = 0; i < length - 1; i++) {
+        size_t at = order == FROM_HEAD ? i : length - 2 - i;
+        set(map, keys[at], keys[at + 1]);
     }
+    first = keys[0];
+    memset(keys, 0, length * sizeof *keys);
     return first;
 }
 
@@ -318,11 +331,12 @@ static NOINLINE size_t walk_chain(hapax_weak_map *map, struct object *key)
 
 enum { LONG = 1000000 / SCALE };
 
-Test(weak_map, a_chain_of_a_million_lives_and_dies_with_its_head)
+/* In time that grows as the length does: else none of these would come to an end. */
+static void lives_and_dies_with_its_head(enum order order)
 {
     hapax_weak_map *map = new_map();
     struct object **heads = hapax_alloc(sizeof *heads);
-    heads[0] = make_chain(map, LONG);
+    heads[0] = make_chain(map, LONG, order);
     collect();
     bury();
     cr_assert_eq(walk_chain(map, heads[0]), (size_t)LONG);
@@ -333,6 +347,16 @@ Test(weak_map, a_chain_of_a_million_lives_and_dies_with_its_head)
     cr_assert_geq(died, MOST(LONG * SCALE / 1000));
     hapax_keep_alive(map);
     hapax_keep_alive(heads);
+}
+
+Test(weak_map, a_chain_of_a_million_lives_and_dies_with_its_head, .timeout = 100)
+{
+    lives_and_dies_with_its_head(FROM_HEAD);
+}
+
+Test(weak_map, a_chain_of_a_million_that_was_made_from_its_end, .timeout = 100)
+{
+    lives_and_dies_with_its_head(FROM_END);
 }
 
 static NOINLINE hapax_weak_map *set_in_new_map(struct object **keys)
@@ -461,7 +485,7 @@ Test(weak_map, values_are_reached_across_maps)
 
 /* ---- Beside finalizers ---- */
 
-static hapax_weak_map *watched;
+static hapax_weak_map *watched, *plainly;   /* the second's values are no collected objects */
 static atomic_uint finalized, wrong;
 static struct object *resurrected[MANY];
 
@@ -471,6 +495,8 @@ static void look_up(void *object, void *arg)
     struct object *key = object, *value = hapax_weak_map_get(watched, key);
     if (value == NULL || value->next != key || value->other->number != key->number)
         atomic_fetch_add(&wrong, 1u);
+    if (plainly != NULL && hapax_weak_map_get(plainly, key) != &static_keys[key->number])
+        atomic_fetch_add(&wrong, 1u);
     resurrected[key->number] = key;
     atomic_fetch_add(&finalized, 1u);
 }
@@ -479,8 +505,10 @@ static NOINLINE void make_finalizable(void (*make)(struct object *))
 {
     struct object **keys = new_keys(MANY);
     set_back_references(watched, keys, false);
-    for (size_t i = 0; i < MANY; i++)
+    for (size_t i = 0; i < MANY; i++) {
+        set(plainly, keys[i], &static_keys[i]);
         make(keys[i]);
+    }
     /* One stale pointer to the array would keep them all. */
     memset(keys, 0, MANY * sizeof *keys);
 }
@@ -493,6 +521,7 @@ static NOINLINE void check_resurrected(void)
         if (key == NULL)
             continue;
         cr_assert_eq(((struct object *)hapax_weak_map_get(watched, key))->next, key);
+        cr_assert_eq(hapax_weak_map_get(plainly, key), &static_keys[i]);
         count++;
     }
     cr_assert_eq(count, finalized);
@@ -503,7 +532,9 @@ static NOINLINE void check_resurrected(void)
 static void keeps_the_value_for(void (*make)(struct object *), unsigned least_dead)
 {
     watched = new_map();
+    plainly = new_map();
     hapax_pin(watched);
+    hapax_pin(plainly);
     make_finalizable(make);
     collect_all();
     GC_invoke_finalizers();
@@ -560,9 +591,29 @@ static void finalize_foreign_reached(struct object *key)
     GC_register_finalizer(holder, look_up_held, NULL, NULL, NULL);
 }
 
+static void finalize_foreign_reached_without_order(struct object *key)
+{
+    struct object *holder = new_object(0);
+    holder->other = key;
+    GC_register_finalizer_no_order(holder, look_up_held, NULL, NULL, NULL);
+}
+
 Test(weak_map, a_key_that_a_foreign_finalizer_reaches_has_its_value)
 {
     keeps_the_value_for(finalize_foreign_reached, MANY / 4);
+}
+
+Test(weak_map, a_key_that_a_foreign_finalizer_without_order_reaches_has_its_value)
+{
+    keeps_the_value_for(finalize_foreign_reached_without_order, MANY / 4);
+}
+
+Test(weak_map, keys_that_foreign_finalizers_reach_have_their_values_again_and_again)
+{
+    for (unsigned round = 0; round < 3; round++) {
+        finalized = died = 0;
+        keeps_the_value_for(finalize_foreign_reached, 0);
+    }
 }
 
 static atomic_uint first_ran[MANY], second_ran, out_of_order;
