@@ -376,8 +376,9 @@ void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes)
 {
     struct GC_prof_stats_s stats = {0};
     GC_get_prof_stats_unsafe(&stats, sizeof stats);
-    *heap_bytes = stats.heapsize_full;
-    *free_bytes = stats.free_bytes_full;
+    /* Without what was given back to the system, as in collector_heap. */
+    *heap_bytes = stats.heapsize_full - stats.unmapped_bytes;
+    *free_bytes = stats.free_bytes_full - stats.unmapped_bytes;
 }
 
 void collector_unblockable_signals(int signals[2])

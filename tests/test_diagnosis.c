@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -74,13 +75,17 @@ static struct node *new_node(size_t number)
 /* Hidden from the collector. */
 static uintptr_t hidden[MANY];
 
+static unsigned leak_line;
+
 static NOINLINE void leak_by_cleanup(size_t i)
 {
     struct node *object = new_node(i), *between = new_node(i), *arg = new_node(i);
     arg->next = between;
     between->other = object;
     hidden[i] = ~(uintptr_t)object;
-    cr_assert_eq(hapax_add_cleanup(&object->number, nothing, arg, NULL), 0);
+    leak_line = __LINE__ + 1;
+    int result = hapax_add_cleanup(&object->number, nothing, arg, NULL);
+    cr_assert_eq(result, 0);
 }
 
 static atomic_uint finalized, cleaned;
@@ -133,14 +138,43 @@ Test(diagnosis, names_objects_that_their_own_cleanups_keep)
         size_t size;
         void *address;
         cr_assert_eq(sscanf(line, "hapax: object of %zu bytes at %p never dies", &size, &address), 2);
-        cr_assert_geq(size, sizeof(struct node));
+        cr_assert_eq(size, GC_size(address));
         cr_assert(was_leaked((uintptr_t)address));
     }
     if (system("addr2line --version >/dev/null 2>&1") == 0) {
-        cr_assert_geq(lines_with("added in leak_by_cleanup (test_diagnosis.c:"), MOST(FEW));
+        char site[64];
+        snprintf(site, sizeof site, "added in leak_by_cleanup (test_diagnosis.c:%u)", leak_line);
+        cr_assert_geq(lines_with(site), MOST(FEW));
     } else {
         cr_assert_geq(lines_with("added in "), MOST(FEW));
     }
+}
+
+/* A function that a shared library has, too, is in the table of symbols that a program is loaded with. */
+__attribute__((visibility("default"), noinline)) void *memfrob(void *object, size_t i)
+{
+    struct node *arg = new_node(i);
+    arg->next = object;
+    cr_assert_eq(hapax_add_cleanup(object, nothing, arg, NULL), 0);
+    return arg;
+}
+
+static NOINLINE void leak_by_symbol(size_t i)
+{
+    memfrob(new_node(i), i);
+}
+
+/* Without the lines of the sources: the symbol, or where in the file. */
+Test(diagnosis, names_places_without_addr2line)
+{
+    ask_for("cleanups");
+    setenv("PATH", "/nonexistent", 1);
+    repeat(leak_by_symbol, FEW);
+    collect();
+    cr_assert_geq(lines_with("added in memfrob+0x"), MOST(FEW));
+    repeat(leak_by_cleanup, FEW);
+    collect();
+    cr_assert_geq(lines_with("+0x"), 2 * MOST(FEW));
 }
 
 Test(diagnosis, names_each_once)
@@ -252,6 +286,10 @@ static NOINLINE void leak_all_held(void)
         held[i] = new_node(i);
         arg->next = held[i];
         cr_assert_eq(hapax_add_cleanup(held[i], nothing, arg, NULL), 0);
+        /* And a cycle. */
+        held[i]->next = new_node(i);
+        held[i]->next->other = held[i];
+        cr_assert_eq(hapax_set_finalizer(held[i]->next, finalize, NULL), 0);
     }
 }
 
@@ -434,6 +472,63 @@ Test(diagnosis, counts_what_waits_and_what_ran)
     hapax_stats(&stats);
     snprintf(pending, sizeof pending, "finalizers: 0 queued, %u run", (unsigned)stats.finalizers_run);
     cr_assert_eq(lines_with(pending), 1u);
+}
+
+static NOINLINE void use_large_memory(void)
+{
+    for (unsigned i = 0; i < 64; i++)
+        cr_assert_not_null(hapax_alloc_plain(1 << 20));
+}
+
+struct line {
+    uint64_t number, heap_kib, free_kib, pending, queued, run, finalizers_queued, finalizers_run;
+    double library_ms, pause_ms;
+};
+
+static struct line last_line(double *library_ms)
+{
+    struct line last = {0};
+    *library_ms = 0;
+    for (char *at = strtok(text(), "\n"); at != NULL; at = strtok(NULL, "\n")) {
+        cr_assert_eq(sscanf(at,
+                            "hapax: collection %" SCNu64 ": %lf ms in hapax, %lf ms of it with the threads stopped; heap %" SCNu64
+                            " KiB, %" SCNu64 " KiB free; cleanups: %" SCNu64 " pending, %" SCNu64 " queued, %" SCNu64
+                            " run; finalizers: %" SCNu64 " queued, %" SCNu64 " run",
+                            &last.number, &last.library_ms, &last.pause_ms, &last.heap_kib, &last.free_kib, &last.pending,
+                            &last.queued, &last.run, &last.finalizers_queued, &last.finalizers_run),
+                     10, "%s", at);
+        *library_ms += last.library_ms;
+    }
+    return last;
+}
+
+/* What hapax_stats says, too; the heap without what was given back to the system. */
+Test(diagnosis, says_what_the_statistics_say)
+{
+    ask_for("stats");
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    use_large_memory();
+    repeat(make_innocent, FEW);
+    for (unsigned i = 0; i < 20; i++) {
+        collect();
+        if (i == 10)
+            hapax_run_cleanups();
+        struct hapax_stats stats;
+        double library_ms;
+        hapax_stats(&stats);
+        struct line last = last_line(&library_ms);
+        cr_assert_eq(last.number, stats.collections);
+        cr_assert_float_eq(last.pause_ms, (double)stats.last_pause_ns / 1e6, 0.001);
+        cr_assert_float_eq(library_ms, (double)stats.collector_ns / 1e6, 0.001 * (double)stats.collections);
+        cr_assert_eq(last.heap_kib, stats.heap_bytes >> 10);
+        cr_assert_eq(last.free_kib, stats.heap_free_bytes >> 10);
+        cr_assert_eq(last.pending, stats.cleanups_pending);
+        if (i != 10) {
+            cr_assert_eq(last.queued + last.finalizers_queued, stats.cleanups_queued);
+            cr_assert_eq(last.run, stats.cleanups_run);
+            cr_assert_eq(last.finalizers_run, stats.finalizers_run);
+        }
+    }
 }
 
 /* A collection that nobody asked for is printed by a thread. */
