@@ -5,6 +5,7 @@
 
 #include <criterion/criterion.h>
 #include <dirent.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdbool.h>
@@ -97,6 +98,18 @@ Test(worker, the_first_tick_comes_after_the_interval)
     cr_assert_not_null(hapax_worker_start(owner, note_first_tick, NULL, 50));
     cr_assert(comes(&ticks, 1));
     cr_assert_geq(first_tick - start, 50000000u);
+    hapax_keep_alive(owner);
+}
+
+Test(worker, ticks_come_no_faster_than_the_interval)
+{
+    void *owner = hapax_alloc(16);
+    uint64_t start = now_ns();
+    hapax_worker *worker = hapax_worker_start(owner, tick, NULL, 10);
+    cr_assert_not_null(worker);
+    cr_assert(comes(&ticks, 10));
+    hapax_worker_stop(worker);
+    cr_assert_geq(now_ns() - start, ticks * UINT64_C(10000000));
     hapax_keep_alive(owner);
 }
 
@@ -267,6 +280,45 @@ Test(worker, stop_before_the_first_tick)
     void *owner = hapax_alloc(16);
     hapax_worker *worker = hapax_worker_start(owner, tick, NULL, 3600000);
     hapax_worker_stop(worker);
+    cr_assert(threads_end(0));
+    cr_assert_eq(ticks, 0u);
+    hapax_keep_alive(owner);
+}
+
+/* The library's calls come here: a thread whose time is over takes a while to get the lock back. */
+static atomic_bool wakes_late, is_late;
+
+__attribute__((visibility("default"))) int pthread_cond_timedwait(pthread_cond_t *condition, pthread_mutex_t *mutex,
+                                                                   const struct timespec *until)
+{
+    static int (*real)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *);
+    if (real == NULL) {
+        /* Of the two there are, the plain name may find the one for conditions of old. */
+        void *found = dlvsym(RTLD_NEXT, "pthread_cond_timedwait", "GLIBC_2.3.2");
+        if (found == NULL)
+            found = dlsym(RTLD_NEXT, "pthread_cond_timedwait");
+        real = (int (*)(pthread_cond_t *, pthread_mutex_t *, const struct timespec *))(uintptr_t)found;
+    }
+    int result = real(condition, mutex, until);
+    if (wakes_late && result == ETIMEDOUT) {
+        pthread_mutex_unlock(mutex);
+        is_late = true;
+        while (wakes_late)
+            usleep(100);
+        pthread_mutex_lock(mutex);
+    }
+    return result;
+}
+
+Test(worker, stop_when_a_tick_was_about_to_begin)
+{
+    void *owner = hapax_alloc(16);
+    wakes_late = true;
+    hapax_worker *worker = hapax_worker_start(owner, tick, NULL, 1);
+    while (!is_late)
+        usleep(100);
+    hapax_worker_stop(worker);
+    wakes_late = false;
     cr_assert(threads_end(0));
     cr_assert_eq(ticks, 0u);
     hapax_keep_alive(owner);
