@@ -12,6 +12,7 @@
 #include <errno.h>
 #include <netdb.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -47,18 +48,25 @@ static void send_text(struct line *line)
     line->used = 0;
 }
 
+static atomic_uint flushed;
+
+/* The worker's tick. */
 static void flush(void *state)
+{
+    struct line *line = state;
+    pthread_mutex_lock(&line->lock);
+    atomic_fetch_add(&flushed, line->used > 0);
+    send_text(line);
+    pthread_mutex_unlock(&line->lock);
+}
+
+/* The client's cleanup. */
+static void hang_up(void *state)
 {
     struct line *line = state;
     pthread_mutex_lock(&line->lock);
     send_text(line);
     pthread_mutex_unlock(&line->lock);
-}
-
-static void hang_up(void *state)
-{
-    struct line *line = state;
-    flush(line);
     close(line->socket);
 }
 
@@ -192,10 +200,12 @@ static int try_on_loopback(void)
     close(last);
     close(server.socket);
 
+    /* A client has two cleanups, its worker's and its own. One or two may stay for the sake of a stale word. */
     long sent = (long)THREADS * CLIENTS * COUNTS;
-    printf("%d clients counted %ld times; %ld arrived, in %ld datagrams; %u clients are left\n", THREADS * CLIENTS, sent,
-           server.total, server.datagrams, (unsigned)stats.cleanups_pending / 2);
-    return server.total != sent;
+    unsigned left = (unsigned)(stats.cleanups_pending + 1) / 2;
+    printf("%d clients counted %ld times; %ld arrived, in %ld datagrams, %u of them sent by workers; %u clients are left\n",
+           THREADS * CLIENTS, sent, server.total, server.datagrams, atomic_load(&flushed), left);
+    return server.total != sent || atomic_load(&flushed) == 0 || left > THREADS * CLIENTS / 10;
 }
 
 int main(int argc, char **argv)
