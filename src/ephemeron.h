@@ -3,7 +3,10 @@
  * A value is marked exactly where its map and its key are. Marking a value may reach further keys and maps, so this goes
  * on until nothing new comes: an entry whose key is not marked, and a map that is not, waits under that object's
  * address, and our own marker asks, for each object that it marks, who waits for it. Each entry waits once and is
- * woken once, so long chains stay linear. */
+ * woken once, so long chains stay linear.
+ *
+ * bdwgc 8.3 has a callback for this, GC_set_on_mark_stack_empty; but it is not called where marking is parallel, which it
+ * is wherever there are several processors. So values are marked when marking has ended, with every version. */
 #ifndef HAPAX_EPHEMERON_H
 #define HAPAX_EPHEMERON_H
 
