@@ -239,14 +239,17 @@ Test(diagnosis, names_the_type_of_handles)
     cr_assert_geq(lines_with("hapax: colour of "), MOST(FEW));
 }
 
-HAPAX_DEFINE_HANDLE(shade, size_t);
+struct shade {
+    size_t number;
+};
+HAPAX_DEFINE_HANDLE(shade, struct shade, number)
 
 static NOINLINE void leak_typed_handle(size_t i)
 {
-    shade_handle handle = shade_make(&i);
+    struct shade shade = {i};
     struct node *arg = new_node(i);
-    arg->next = (struct node *)(uintptr_t)handle;
-    cr_assert_eq(hapax_add_cleanup(handle, nothing, arg, NULL), 0);
+    arg->next = (struct node *)(uintptr_t)shade_make(&shade);
+    cr_assert_eq(hapax_add_cleanup(arg->next, nothing, arg, NULL), 0);
 }
 
 Test(diagnosis, names_the_type_of_typed_handles)
@@ -427,6 +430,45 @@ Test(diagnosis, arguments_stay_until_they_were_used)
     hapax_keep_alive(weaks);
 }
 
+static uintptr_t hidden_arguments[MANY];
+
+static NOINLINE void drop_with_hidden_argument(size_t i)
+{
+    struct node *object = new_node(i), *arg = new_node(i);
+    hidden[i] = ~(uintptr_t)object;
+    hidden_arguments[i] = ~(uintptr_t)arg;
+    cr_assert_eq(hapax_add_cleanup(object, nothing, arg, NULL), 0);
+}
+
+/* Where a new object has the address of a dead one, the argument that waits for the dead one's cleanup comes to reach it. */
+static NOINLINE unsigned reach_new_objects_at_old_addresses(void)
+{
+    unsigned found = 0;
+    for (unsigned i = 0; i < 4 * MANY; i++) {
+        struct node *fresh = new_node(i);
+        for (unsigned j = 0; j < MANY; j++) {
+            if (hidden[j] != ~(uintptr_t)fresh)
+                continue;
+            ((struct node *)~hidden_arguments[j])->next = fresh;
+            hidden[j] = 0;
+            found++;
+        }
+    }
+    return found;
+}
+
+Test(diagnosis, does_not_take_a_new_object_for_the_one_that_was_there)
+{
+    ask_for("cleanups");
+    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
+    repeat(drop_with_hidden_argument, MANY);
+    collect();
+    cr_assert_gt(reach_new_objects_at_old_addresses(), 0u);
+    collect();
+    cr_assert_eq(lines_with("never dies"), 0u);
+    cr_assert_geq(hapax_run_cleanups(), (size_t)MOST(MANY));
+}
+
 Test(diagnosis, is_silent_unless_asked)
 {
     ask_for("errors");
@@ -541,6 +583,31 @@ Test(diagnosis, prints_without_being_called)
     for (unsigned i = 0; i < 1000 && lines_with("collection 1:") == 0; i++)
         usleep(10000);
     cr_assert_eq(lines_with("collection 1:"), 1u);
+}
+
+/* Nobody reads for a while: what does not fit is counted. */
+Test(diagnosis, counts_the_lines_that_came_too_fast, .timeout = 60)
+{
+    enum { COLLECTIONS = 3000 };
+    int ends[2];
+    cr_assert_eq(pipe(ends), 0);
+    ask_for("stats");
+    cr_assert_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
+    close(ends[1]);
+    for (unsigned i = 0; i < COLLECTIONS; i++)
+        GC_gcollect();
+    uint64_t told = 0, lost = 0;
+    char line[1000];
+    FILE *heard = fdopen(ends[0], "r");
+    while (told + lost < COLLECTIONS && fgets(line, sizeof line, heard) != NULL) {
+        uint64_t missing = 0;
+        if (sscanf(line, "hapax: %" SCNu64 " lines about collections came too fast", &missing) == 1)
+            lost += missing;
+        told += strstr(line, "hapax: collection ") == line;
+    }
+    cr_assert_geq(told + lost, (uint64_t)COLLECTIONS);
+    cr_assert_gt(lost, 0u);
+    cr_assert_gt(told, 1000u);
 }
 
 Test(diagnosis, goes_on_in_both_processes_after_a_fork)

@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -49,6 +50,20 @@ static void count_run(void *unused)
 static void make_counted(size_t i)
 {
     must(hapax_add_cleanup(hapax_alloc(32), count_run, NULL, &names[i]));
+}
+
+static uint64_t oldest_ns(void)
+{
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    return stats.oldest_queued_ns;
+}
+
+static uint64_t now_ns(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
 }
 
 static uint64_t queued(void)
@@ -620,10 +635,17 @@ Test(queue, inserts_beside_a_cleanup_that_does_not_end_need_no_more_memory)
 {
     sem_init(&arrived, 0, 0);
     sem_init(&go_on, 0, 0);
+    uint64_t start = now_ns();
     queue_calls(20, meet);
     sem_wait(&arrived);
     insert_very_many();
     cr_assert_eq(atomic_load(&ran), 0);
+    /* What waits behind it shows, with an age that is not beyond this test's own. */
+    cr_assert_geq(queued(), 10);
+    uint64_t age = oldest_ns();
+    usleep(2000);
+    cr_assert_geq(oldest_ns(), age + 2000000);
+    cr_assert_leq(oldest_ns(), now_ns() - start);
 }
 
 Test(queue, inserts_without_threads_need_no_more_memory)
