@@ -356,6 +356,12 @@ void collector_collect(void)
     GC_gcollect();
 }
 
+void collector_collect_early(void)
+{
+    if (!GC_is_incremental_mode())
+        GC_gcollect();
+}
+
 void collector_check(void)
 {
     GC_word before = load_relaxed(&seen_collection);

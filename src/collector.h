@@ -90,6 +90,8 @@ void collector_wait(void);
 void collector_exclude(void (*function)(void *), void *argument);
 /* One full collection. */
 void collector_collect(void);
+/* The same, unless the program has chosen collections in small steps. */
+void collector_collect_early(void);
 
 /* Aborts with a line on standard error where a collection has passed without our hooks: somebody has replaced the
  * collector's event callback and does not call the one that was there. Weak pointers would dangle from then on. Most

@@ -5,6 +5,7 @@
 #include "library.h"
 
 #include "canonical.h"
+#include "churn.h"
 #include "cleanup.h"
 #include "collector.h"
 #include "diagnosis.h"
@@ -43,12 +44,14 @@ uint64_t monotonic_ns(void)
 
 static void push_roots(void)
 {
+    churn_mark_begin();
     memory_push_roots();
 }
 
 static void mark_end(void)
 {
     uint64_t begin = monotonic_ns();
+    churn_mark_end();
     thread_mark_runs();
     /* First what else lives: what weak maps and finalizers keep. Then the weak words, for which an object that waits for
      * its finalizer is dead; then the cleanups, for which it is not. */
@@ -94,13 +97,14 @@ static void reclaim_end(void)
 {
     uint64_t begin = monotonic_ns();
     finalizer_settle();
-    registry_reclaim_end();
+    uint64_t evicted = registry_reclaim_end();
     cleanup_reclaim_end();
     finalizer_reclaim_end();
     ephemeron_reclaim_end();
     witness_reclaim_end();
     mark_finish();
     executor_wake();
+    churn_reclaim_end(evicted);
     uint64_t spent = monotonic_ns() - begin;
     add_relaxed(&collections, 1u);
     add_relaxed(&collector_ns, spent);

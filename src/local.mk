@@ -22,6 +22,8 @@ hapax_core_sources = \
 	src/background.h \
 	src/cache.c \
 	src/canonical.h \
+	src/churn.c \
+	src/churn.h \
 	src/cleanup.c \
 	src/cleanup.h \
 	src/collector.c \

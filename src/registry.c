@@ -132,8 +132,8 @@ static inline atomic_word *take_word(struct registry *registry, unsigned lane)
     unsigned index = atomic_fetch_add_explicit(&chunk->used, 1u, memory_order_acquire);
     if (unlikely(index >= CHUNK_WORDS))
         return NULL;
-    if (unlikely(index % ROUND == ROUND - 1 || index == CHUNK_WORDS - 1))
-        add_relaxed(&registry->rounds, index % ROUND + 1u);
+    if (unlikely(index % REGISTRY_ROUND == REGISTRY_ROUND - 1 || index == CHUNK_WORDS - 1))
+        add_relaxed(&registry->rounds, index % REGISTRY_ROUND + 1u);
     return load_relaxed(&chunk->words) + index;
 }
 

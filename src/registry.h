@@ -61,9 +61,10 @@ void registry_filled(struct registry *registry, atomic_word *word);
 void registry_cancel(struct registry *registry, atomic_word *word);
 
 /* Whether this word is a round number of its kind: the moment to look at the estimate again. */
+enum { REGISTRY_ROUND = 32 };
 static inline bool registry_round(const atomic_word *word)
 {
-    return ((uintptr_t)word / sizeof *word & 31) == 31;
+    return (uintptr_t)word / sizeof *word % REGISTRY_ROUND == REGISTRY_ROUND - 1;
 }
 /* About how many objects there are: off by what each lane has added since its last round number. */
 uint64_t registry_estimate(struct registry *registry);
@@ -98,7 +99,7 @@ void registry_scan(struct registry *registry, bool (*visit)(void *object));
 
 /* The steps of a collection, for all registries. */
 void registry_mark_end(void);
-void registry_reclaim_end(void);
+uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
 
 /* Around a fork: nobody is amidst a change of a registry. */
 void registry_fork_prepare(void);

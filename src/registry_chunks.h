@@ -19,7 +19,6 @@ enum {
     CHUNKS_PER_SLAB = 3,
 #endif
     SPARSE = CHUNK_WORDS / 4,
-    ROUND = 32,
 };
 
 /* A page of words. Its header is never freed while the registry lives, so a thread that was stopped between finding
@@ -53,7 +52,7 @@ struct registry {
     atomic_uint iterators;    /* while not 0, no word changes its place */
     atomic_count evicted;
     atomic_count unused;      /* words that were filled with a hole at once */
-    atomic_count rounds;      /* words taken, counted by ROUND and at the end of each chunk */
+    atomic_count rounds;      /* words taken, counted by REGISTRY_ROUND and at the end of each chunk */
     struct chunk *_Atomic spare;
     struct slab *last_slab;   /* under growth_lock */
     unsigned chunks_made;     /* in the last slab; under growth_lock */

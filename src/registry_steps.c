@@ -90,7 +90,8 @@ void registry_mark_end(void)
     }
 }
 
-static void settle_chunk(struct registry *registry, struct chunk *chunk)
+/* Answers how many were evicted. */
+static unsigned settle_chunk(struct registry *registry, struct chunk *chunk)
 {
     unsigned taken = words_taken(chunk);
     atomic_word *words = load_relaxed(&chunk->words);
@@ -109,6 +110,7 @@ static void settle_chunk(struct registry *registry, struct chunk *chunk)
     chunk->occupied -= evicted;
     chunk->doubted = false;
     add_relaxed(&registry->evicted, evicted);
+    return evicted;
 }
 
 /* An empty chunk's memory goes back to the system, the chunk to the spare ones. */
@@ -204,8 +206,9 @@ static void unlink_registry(struct registry *registry)
     store_relaxed(&before->next, next);
 }
 
-void registry_reclaim_end(void)
+uint64_t registry_reclaim_end(void)
 {
+    uint64_t evicted = 0;
     for (struct registry *registry = load_acquire(&registry_list), *next; registry != NULL; registry = next) {
         next = load_acquire(&registry->next);
         if (registry->owner_doubted && !collector_survived(registry->owner)) {
@@ -213,15 +216,15 @@ void registry_reclaim_end(void)
             destroy(registry);
             continue;
         }
-        bool evicted = false;
+        bool doubted = false;
         FOR_EACH_CHUNK(chunk, registry)
         {
             if (!chunk->doubted)
                 continue;
-            settle_chunk(registry, chunk);
-            evicted = true;
+            evicted += settle_chunk(registry, chunk);
+            doubted = true;
         }
-        if (!evicted)
+        if (!doubted)
             continue;
         if (load_acquire(&registry->iterators) == 0)
             compact(registry);
@@ -230,4 +233,5 @@ void registry_reclaim_end(void)
             store_relaxed(&registry_care_wanted, true);
         }
     }
+    return evicted;
 }

@@ -45,6 +45,7 @@ void sync_explore_point(bool has_written);
 #define add_relaxed(p, v) sync_changed(atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
 #define sub_relaxed(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_relaxed))
 #define sub_release(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_release))
+#define exchange_relaxed(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_relaxed))
 #define exchange_acquire(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acquire))
 #define exchange_acq_rel(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acq_rel))
 /* Strong compare-and-exchange; on failure *expected holds what was seen (relaxed). */

@@ -2,6 +2,7 @@
 
 #include "weak_set.h"
 
+#include "churn.h"
 #include "collector.h"
 #include "executor.h"
 #include "thread.h"
@@ -21,6 +22,7 @@ bool weak_set_init(struct weak_set *set, const struct registry_kind *kind, void 
 
 static __attribute__((noinline)) void consider_growth(struct weak_set *set)
 {
+    churn_added(REGISTRY_ROUND);
     trie_consider_growth(&set->trie, registry_estimate(set->registry));
     /* The library's thread takes the root of a large set together when its objects have died. Where it cannot run, inserts
      * grow into the wide root again. */

@@ -95,3 +95,8 @@ void collector_collect(void)
 {
     bare_collections++;
 }
+
+void collector_collect_early(void)
+{
+    collector_collect();
+}

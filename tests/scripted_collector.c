@@ -327,6 +327,11 @@ void collector_collect(void)
     world_unlock();
 }
 
+void collector_collect_early(void)
+{
+    collector_collect();
+}
+
 void collector_wait(void)
 {
     world_lock();

@@ -74,10 +74,17 @@ static struct bare_object *put_many(struct registry *registry, size_t n)
     return objects;
 }
 
+static uint64_t evicted;
+
+static void reclaim(void)
+{
+    evicted = registry_reclaim_end();
+}
+
 static void collect(void)
 {
     registry_mark_end();
-    registry_reclaim_end();
+    reclaim();
 }
 
 /* ---- What is in a registry ---- */
@@ -414,9 +421,10 @@ Test(registry, waits_for_what_is_doubted)
         objects[i].survives = i % 8 == 0;
     }
     registry_mark_end();
-    bare_wait = registry_reclaim_end;
+    bare_wait = reclaim;
     expect_the_living(registry, objects, N);
     cr_expect_eq(bare_waits, 1);
+    cr_expect_eq(evicted, N / 8);
     for (unsigned i = 0; i < N; i++)
         cr_assert_eq(objects[i].evicted, i % 8 == 4);
 }
