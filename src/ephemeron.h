@@ -5,8 +5,10 @@
  * address, and our own marker asks, for each object that it marks, who waits for it. Each entry waits once and is
  * woken once, so long chains stay linear.
  *
- * bdwgc 8.3 has a callback for this, GC_set_on_mark_stack_empty; but it is not called where marking is parallel, which it
- * is wherever there are several processors. So values are marked when marking has ended, with every version. */
+ * bdwgc 8.3 has a callback for this, GC_set_on_mark_stack_empty. It is not called where marking is parallel, which it is
+ * wherever there are several processors; and it does not tell what was marked since the last call, so each would have to
+ * look at every entry, and a chain would take a call for each link. So values are marked when marking has ended, with
+ * every version. */
 #ifndef HAPAX_EPHEMERON_H
 #define HAPAX_EPHEMERON_H
 
