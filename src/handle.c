@@ -38,7 +38,8 @@ static inline bool is_value(const struct hapax_table *table, const void *value, 
     return false;
 }
 
-static __attribute__((noinline)) hapax_handle make(struct hapax_table *table, const void *value, size_t size, uint64_t hash)
+static __attribute__((noinline)) hapax_handle make(struct hapax_table *table, const void *value, size_t size,
+                                                   uint64_t hash)
 {
     struct table_key key = {table, value, size};
     hapax_handle handle = find_quickly(table, &key, hash);
@@ -57,14 +58,6 @@ static __attribute__((noinline)) hapax_handle make_carefully(hapax_table *table,
 /* Strings up to this size are hashed and compared without a call. */
 enum { LEAF_MAX = 64 };
 
-static inline __attribute__((always_inline)) bool equal_leaf(const void *object, const void *data)
-{
-    const struct hapax_canonical *canonical = object;
-    const struct table_key *key = data;
-    return likely(canonical->short_size == key->size) &&
-           equal_bytes((const char *)canonical + SHORT_VALUE, key->value, key->size);
-}
-
 /* Most calls end in the first line of the table. Their way is kept free of all that is not on it, and of calls: no register
  * has to be saved. */
 __attribute__((flatten)) hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
@@ -73,7 +66,8 @@ __attribute__((flatten)) hapax_handle hapax_make_handle(hapax_table *table, cons
         return make_carefully(table, value, size, "hapax_make_handle");
     struct table_key key = {table, value, size};
     uint64_t hash = hash_bytes(value, size);
-    hapax_handle handle = trie_look_at(trie_favourite_place(&table->set.trie, hash), hash, equal_leaf, &key);
+    atomic_word *place = trie_favourite_place(&table->set.trie, hash);
+    hapax_handle handle = trie_look_at(place, hash, table_equal_short_string, &key);
     keep_reachable(table);
     return likely(handle != NULL) ? handle : make(table, value, size, hash);
 }

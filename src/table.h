@@ -26,14 +26,20 @@ struct table_key {
 /* Of objects that have the tag of the key. */
 bool table_equal(const void *object, const void *key);
 
-/* The same in a table of strings. */
-static inline __attribute__((always_inline)) bool table_equal_string(const void *object, const void *data)
+/* The same in a table of strings, where the key has at most SHORT_MAX bytes. */
+static inline __attribute__((always_inline)) bool table_equal_short_string(const void *object, const void *data)
 {
     const struct hapax_canonical *canonical = object;
     const struct table_key *key = data;
-    if (likely(canonical->short_size == key->size))
-        return equal_bytes((const char *)canonical + SHORT_VALUE, key->value, key->size);
-    return unlikely(key->size >= WIDE) && table_equal(object, data);
+    return likely(canonical->short_size == key->size) &&
+           equal_bytes((const char *)canonical + SHORT_VALUE, key->value, key->size);
+}
+
+/* The same, however long the key. */
+static inline __attribute__((always_inline)) bool table_equal_string(const void *object, const void *data)
+{
+    const struct table_key *key = data;
+    return likely(key->size <= SHORT_MAX) ? table_equal_short_string(object, data) : table_equal(object, data);
 }
 
 /* Interns a value that a quick look has not found. */

@@ -510,6 +510,24 @@ Test(handle, takes_links_of_the_collector)
 
 /* ---- Hashes that are wrong ---- */
 
+/* The head of a value of this size looks like that of a short one of the same size, up to where the size itself stands:
+ * the other value has those bytes first. */
+Test(handle, a_value_is_not_taken_for_its_head)
+{
+    enum { SIZE = 0xffff, HEAD = 6 };
+    static char value[SIZE], other[SIZE];
+    for (unsigned i = 0; i < SIZE; i++)
+        value[i] = (char)(i * 7 % 251);
+    hapax_handle handle = hapax_make_handle_hashed(table, value, SIZE, 1);
+    cr_assert_not_null(handle);
+    memcpy(other, (const char *)hapax_handle_value(handle) - HEAD, SIZE);
+    hapax_handle second = hapax_make_handle_hashed(table, other, SIZE, 1);
+    cr_assert_neq(second, handle);
+    cr_expect_arr_eq(hapax_handle_value(second), other, SIZE);
+    cr_expect_eq(hapax_make_handle_hashed(table, value, SIZE, 1), handle);
+    cr_expect_eq(hapax_make_handle_hashed(table, other, SIZE, 1), second);
+}
+
 Test(handle, a_wrong_hash_gives_a_second_handle_and_nothing_worse)
 {
     enum { N = 3000 };
