@@ -2,8 +2,8 @@
 
 #include "churn.h"
 
+#include "clock.h"
 #include "collector.h"
-#include "library.h"
 #include "sync.h"
 
 enum {

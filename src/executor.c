@@ -5,8 +5,8 @@
 #include "executor.h"
 
 #include "background.h"
+#include "clock.h"
 #include "debug.h"
-#include "library.h"
 #include "registry.h"
 #include "thread.h"
 

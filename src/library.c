@@ -7,6 +7,7 @@
 #include "canonical.h"
 #include "churn.h"
 #include "cleanup.h"
+#include "clock.h"
 #include "collector.h"
 #include "diagnosis.h"
 #include "ephemeron.h"
@@ -25,20 +26,12 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <time.h>
 
 static pthread_mutex_t start_lock = PTHREAD_MUTEX_INITIALIZER;
 static atomic_bool started;
 
 /* Written inside collections, one at a time; read by whoever asks. */
 static atomic_count collections, collector_ns, last_pause_ns;
-
-uint64_t monotonic_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
 
 /* ---- A collection ---- */
 

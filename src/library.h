@@ -13,7 +13,4 @@ struct library_times {
 };
 void library_times(struct library_times *times);
 
-/* Nanoseconds of a clock that only goes forward. */
-uint64_t monotonic_ns(void);
-
 #endif

@@ -26,6 +26,8 @@ hapax_core_sources = \
 	src/churn.h \
 	src/cleanup.c \
 	src/cleanup.h \
+	src/clock.c \
+	src/clock.h \
 	src/collector.c \
 	src/collector.h \
 	src/counted_set.c \

@@ -2,8 +2,8 @@
 #include "config.h"
 
 #include "churn.h"
+#include "clock.h"
 #include "collector.h"
-#include "library.h"
 
 #include <criterion/criterion.h>
 
