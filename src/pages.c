@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -35,8 +36,18 @@ void *pages_reserve(size_t size, size_t alignment)
     return aligned;
 }
 
+/* Of the system's pages, which may be larger than PAGE_BYTES. */
+static size_t offset_in_page(const char *at)
+{
+    return (uintptr_t)at & ((size_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
 bool pages_commit(void *start, size_t size)
 {
+    /* What comes before in its first page is usable already, or may be. */
+    size_t before = offset_in_page(start);
+    start = (char *)start - before;
+    size += before;
     if (mprotect(start, size, PROT_READ | PROT_WRITE) != 0) {
         errno = ENOMEM;
         return false;
@@ -50,7 +61,16 @@ bool pages_commit(void *start, size_t size)
 
 void pages_give_back(void *start, size_t size)
 {
-    (void)madvise(start, size, MADV_DONTNEED);
+    char *from = start, *end = from + size, *first = from, *last = end - offset_in_page(end);
+    if (offset_in_page(from) != 0)
+        first += (size_t)sysconf(_SC_PAGESIZE) - offset_in_page(from);
+    /* The system takes whole pages only, and none that is locked (mlock): the rest is emptied by hand. */
+    int before = errno;
+    if (first >= last || madvise(first, (size_t)(last - first), MADV_DONTNEED) != 0)
+        first = last = end;
+    errno = before;
+    memset(from, 0, (size_t)(first - from));
+    memset(last, 0, (size_t)(end - last));
 }
 
 void pages_free(void *start, size_t size)

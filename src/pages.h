@@ -1,6 +1,6 @@
 /* Whole pages from the system, outside the collected heap: zeroed when first touched, never searched for pointers.
  *
- * Every function is one system call, takes no lock and touches no heap, so all but the reserving ones may be called
+ * Every function is a system call or two, takes no lock and touches no heap, so all but the reserving ones may be called
  * while a collection runs. */
 #ifndef HAPAX_PAGES_H
 #define HAPAX_PAGES_H
@@ -19,10 +19,12 @@ void *pages_alloc_lazily(size_t size);
 
 /* Address space without memory, aligned to `alignment` (a power of two); NULL with errno ENOMEM. */
 void *pages_reserve(size_t size, size_t alignment);
-/* Makes a part of reserved address space usable; huge pages are asked for where it is large. False with ENOMEM. */
+/* Makes a part of reserved address space usable, which may begin within a page; huge pages are asked for where it is
+ * large. False with ENOMEM. */
 bool pages_commit(void *start, size_t size);
 
-/* Gives the memory back to the system; the addresses stay usable and read as zero. */
+/* Gives the memory back to the system, as far as it consists of whole pages of the system's that are not locked; the
+ * addresses stay usable and read as zero, all of them and none beside. */
 void pages_give_back(void *start, size_t size);
 /* Gives the addresses back too. */
 void pages_free(void *start, size_t size);

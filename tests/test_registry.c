@@ -2,12 +2,15 @@
 #include "config.h"
 
 #include "bare_collector.h"
+#include "pages.h"
 #include "registry.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 /* ---- A kind of owner that keeps books ---- */
@@ -320,6 +323,62 @@ Test(registry, takes_no_more_memory_than_the_living_need)
         objects[i].marked = false;
     collect();
     expect_the_living(registry, more, N);
+}
+
+/* The system does not take back what is locked: what a thread has reserved there is no hole all the same. */
+Test(registry, uses_locked_memory_again)
+{
+    struct registry *registry = new_registry();
+    enum { N = 5000 };
+    struct bare_object *objects = bare_objects(N);
+    atomic_word *first = registry_reserve(registry, 0), *pending;
+    void *page = (void *)((uintptr_t)first & -(uintptr_t)PAGE_BYTES);
+    if (mlock(page, PAGE_BYTES) != 0)
+        cr_skip_test("no memory can be locked");
+    store_release(first, (uintptr_t)&objects[0]);
+    unsigned used = 1;
+    for (; used < N / 5; used++)
+        put(registry, 0, &objects[used]);
+    for (unsigned i = 0; i < used; i++)
+        objects[i].marked = false;
+    collect();
+
+    /* A thread takes the first word of that page again, and stores only when a collection has poured chunks together. */
+    while (pending = registry_reserve(registry, 0), ((uintptr_t)pending & -(uintptr_t)PAGE_BYTES) != (uintptr_t)page)
+        store_release(pending, (uintptr_t)&objects[used++]);
+    struct bare_object *late = &objects[used++];
+    for (; used < N; used++) {
+        objects[used].marked = used % 50 == 0;
+        put(registry, 0, &objects[used]);
+    }
+    collect();
+    store_release(pending, (uintptr_t)late);
+    expect_the_living(registry, objects, N);
+}
+
+Test(pages, gives_back_nothing_but_what_it_is_told_to)
+{
+    char *start = pages_alloc(3 * PAGE_BYTES);
+    cr_assert_not_null(start);
+    memset(start, 1, 3 * PAGE_BYTES);
+    pages_give_back(start + 100, 2 * PAGE_BYTES);
+    for (size_t i = 0; i < 3 * PAGE_BYTES; i++)
+        cr_assert_eq(start[i], i < 100 || i >= 100 + 2 * PAGE_BYTES, "byte %zu", i);
+    memset(start, 1, 3 * PAGE_BYTES);
+    pages_give_back(start, 10);
+    for (size_t i = 0; i < 3 * PAGE_BYTES; i++)
+        cr_assert_eq(start[i], i >= 10, "byte %zu", i);
+}
+
+Test(pages, makes_parts_of_a_page_usable)
+{
+    char *start = pages_reserve((size_t)4 << 20, (size_t)2 << 20);
+    cr_assert_not_null(start);
+    cr_assert(pages_commit(start, 100));
+    start[99] = 1;
+    cr_assert(pages_commit(start + 100, PAGE_BYTES));
+    start[99 + PAGE_BYTES] = 1;
+    cr_expect_eq(start[99], 1);
 }
 
 static void refuse_memory(void)
