@@ -116,7 +116,8 @@ void library_times(struct library_times *times)
 /* ---- A fork ---- */
 
 /* These handlers are registered after the collector's own, so they run before it takes its lock: nobody who holds a
- * lock of ours waits for the collector, and a collection that ends meanwhile takes none of ours. From the outside in. */
+ * lock of ours waits for the collector, and a collection that ends meanwhile takes none of ours. Who asks a registry
+ * does both, so nobody asks by then. From the outside in. */
 static void before_fork(void)
 {
     /* Some versions of the collector cannot fork a thread that they do not know. */

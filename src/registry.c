@@ -5,6 +5,7 @@
 #include "collector.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 struct registry *_Atomic registry_list;
 
@@ -288,10 +289,16 @@ static void ask_all(void *data)
             question->answer = registry->kind->type_of(registry->context, question->object);
 }
 
+/* Who asks waits for the owners of stripes while he holds up the collector. A fork owns them all, and waits for the
+ * collector: it begins when nobody asks. */
+static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
+
 const char *registry_type_of(const void *object)
 {
     struct question question = {object, NULL};
+    pthread_mutex_lock(&asking);
     collector_exclude(ask_all, &question);
+    pthread_mutex_unlock(&asking);
     return question.answer;
 }
 
@@ -349,16 +356,18 @@ bool registry_wants_care(void)
 
 void registry_fork_prepare(void)
 {
+    pthread_mutex_lock(&asking);
     spin_acquire(&growth_lock);
 }
 
 void registry_fork_parent(void)
 {
     spin_release(&growth_lock);
+    pthread_mutex_unlock(&asking);
 }
 
 void registry_fork_child(void)
 {
     store_relaxed(&carers, 0u);
-    spin_release(&growth_lock);
+    registry_fork_parent();
 }

@@ -101,7 +101,7 @@ void registry_scan(struct registry *registry, bool (*visit)(void *object));
 void registry_mark_end(void);
 uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
 
-/* Around a fork: nobody is amidst a change of a registry. */
+/* Around a fork: nobody is amidst a change of a registry, and nobody asks. Before trie_fork_prepare. */
 void registry_fork_prepare(void);
 void registry_fork_parent(void);
 void registry_fork_child(void);

@@ -709,6 +709,53 @@ Test(fork, beside_threads_that_add_and_stop_cleanups)
     cr_assert_eq(stats.cleanups_pending, 0);
 }
 
+static void never_run(void *object, void *argument)
+{
+    (void)object;
+    (void)argument;
+    abort();
+}
+
+static void set_and_remove(void *object)
+{
+    must(hapax_set_finalizer(object, never_run, NULL));
+    must(hapax_set_finalizer(object, NULL, NULL));
+}
+
+static void *set_and_remove_all_the_time(void *object)
+{
+    while (!atomic_load(&enough))
+        set_and_remove(object);
+    return NULL;
+}
+
+static int set_in_child(void *unused)
+{
+    (void)unused;
+    void *object = hapax_alloc(16);
+    for (int i = 0; i < 200; i++)
+        set_and_remove(object);
+    return 0;
+}
+
+/* Whoever sets a finalizer looks for its object in every table. */
+Test(fork, beside_threads_that_set_finalizers)
+{
+    enum { TABLES = 64 };
+    static hapax_table *tables[TABLES];
+    for (int i = 0; i < TABLES; i++)
+        cr_assert_not_null(tables[i] = hapax_table_new(NULL, 0));
+    pthread_t threads[3];
+    for (size_t i = 0; i < 3; i++)
+        must(pthread_create(&threads[i], NULL, set_and_remove_all_the_time, held[i] = hapax_alloc(16)));
+    for (int i = 0; i < 100; i++)
+        cr_assert_eq(in_child(set_in_child, NULL), 0);
+    atomic_store(&enough, true);
+    for (size_t i = 0; i < 3; i++)
+        pthread_join(threads[i], NULL);
+    hapax_keep_alive(tables);
+}
+
 /* ---- The child without a word ---- */
 
 static int say_nothing(void *unused)
