@@ -52,7 +52,7 @@ static struct chunk *take_chunk(struct registry *registry)
     /* Acquire: its words were emptied before. Others only push meanwhile, so the head cannot come back changed. */
     struct chunk *spare = load_acquire(&registry->spare);
     while (spare != NULL && !cas_acquire(&registry->spare, &spare, spare->next_spare))
-        ;
+        spare = load_acquire(&registry->spare);
     if (spare != NULL)
         return spare;
     if (registry->chunks_made == CHUNKS_PER_SLAB)

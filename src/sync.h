@@ -48,13 +48,22 @@ void sync_explore_point(bool has_written);
 #define exchange_relaxed(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_relaxed))
 #define exchange_acquire(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acquire))
 #define exchange_acq_rel(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acq_rel))
-/* Strong compare-and-exchange; on failure *expected holds what was seen (relaxed). */
-#define sync_cas(p, expected, desired, order)                                                                         \
-    sync_changed(atomic_compare_exchange_strong_explicit((p), (expected), (desired), order, memory_order_relaxed))
-#define cas_relaxed(p, expected, desired) sync_cas(p, expected, desired, memory_order_relaxed)
-#define cas_acquire(p, expected, desired) sync_cas(p, expected, desired, memory_order_acquire)
-#define cas_release(p, expected, desired) sync_cas(p, expected, desired, memory_order_release)
-#define cas_acq_rel(p, expected, desired) sync_cas(p, expected, desired, memory_order_acq_rel)
+/* Strong compare-and-exchange; on failure *expected holds what was seen: relaxed, or, of cas_acq_rel, acquired. */
+#define sync_cas(p, expected, desired, order, failure)                                                                \
+    sync_changed(atomic_compare_exchange_strong_explicit((p), (expected), (desired), order, failure))
+#define cas_relaxed(p, expected, desired) sync_cas(p, expected, desired, memory_order_relaxed, memory_order_relaxed)
+#define cas_acquire(p, expected, desired) sync_cas(p, expected, desired, memory_order_acquire, memory_order_relaxed)
+#define cas_release(p, expected, desired) sync_cas(p, expected, desired, memory_order_release, memory_order_relaxed)
+#define cas_acq_rel(p, expected, desired) sync_cas(p, expected, desired, memory_order_acq_rel, memory_order_acquire)
+
+/* Whoever sees, with an acquire, what is written from here on, sees what came before. The thread sanitizer knows no
+ * fences, and needs none here: what they order are atomics. */
+static inline void fence_release(void)
+{
+#ifndef SYNC_THREAD_SANITIZER
+    atomic_thread_fence(memory_order_release);
+#endif
+}
 
 typedef _Atomic uintptr_t atomic_word;
 typedef _Atomic uint64_t atomic_count;

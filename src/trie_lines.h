@@ -94,7 +94,12 @@ static inline atomic_count *stripe_of(const struct trie *trie, uint64_t hash)
 static inline bool own_stripe(atomic_count *version, uint64_t even)
 {
     /* Acquire: what the last owner wrote is seen. Release: the search before comes before. */
-    return cas_acq_rel(version, &even, even + 1);
+    if (!cas_acq_rel(version, &even, even + 1))
+        return false;
+    /* An exchange does not keep the writes after it from being seen before it. Whoever misses an entry that this owner
+     * erases is to find the version changed. */
+    fence_release();
+    return true;
 }
 
 static inline void leave_stripe(atomic_count *version)
