@@ -28,6 +28,8 @@
 
 #include "sync.h"
 
+#include <assert.h>
+
 #if defined __SSE2__ && !defined SYNC_THREAD_SANITIZER
 #include <emmintrin.h>
 #endif
@@ -42,6 +44,8 @@ enum { LINE_WORDS = 8 };
 struct trie_line {
     _Alignas(CACHE_LINE) atomic_word words[LINE_WORDS];
 };
+
+static_assert(sizeof(uintptr_t) == 8, "sixteen bits above an address");
 
 #define TRIE_TENTATIVE ((uintptr_t)1)
 #define TRIE_LINK ((uintptr_t)2)
