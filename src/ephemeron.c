@@ -97,10 +97,10 @@ void ephemeron_wait(struct waiter *waiter)
 /* ---- Waking ---- */
 
 /* True where the entry lives, and so does its value now. */
-static bool visit_entry(void *object)
+static bool visit_entry(uintptr_t word)
 {
     static unsigned visited;
-    struct weak_map_entry *entry = object;
+    struct weak_map_entry *entry = weak_set_object(word);
     uintptr_t value = load_relaxed(&entry->value);
     if (value == 0)
         return false;

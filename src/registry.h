@@ -93,9 +93,9 @@ bool registry_wants_care(void);
 
 /* mark_end, before registry_mark_end: calls visit for each registry of this kind, and for each object in a registry.
  * Where visit answers true, the object lives, and all marking it needs is done: registry_mark_end passes over it where it
- * can. */
+ * can. From registry_mark_end until reclaim_end visit gets what stands for an object in doubt: the odd word. */
 void registry_each_of_kind(const struct registry_kind *kind, void (*visit)(struct registry *registry, void *owner));
-void registry_scan(struct registry *registry, bool (*visit)(void *object));
+void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word));
 
 /* The steps of a collection, for all registries. */
 void registry_mark_end(void);

@@ -12,7 +12,10 @@ void registry_each_of_kind(const struct registry_kind *kind, void (*visit)(struc
             visit(registry, registry->owner);
 }
 
-void registry_scan(struct registry *registry, bool (*visit)(void *object))
+/* Words stand for objects in doubt, and what a scan finds out comes too late for registry_mark_end. */
+static bool in_doubt;
+
+void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word))
 {
     FOR_EACH_CHUNK(chunk, registry)
     {
@@ -22,8 +25,10 @@ void registry_scan(struct registry *registry, bool (*visit)(void *object))
             uintptr_t word = load_relaxed(&words[i]);
             occupied += word != HOLE;
             if (word != 0 && word != HOLE)
-                settled += visit((void *)word);
+                settled += visit(word);
         }
+        if (in_doubt)
+            continue;
         chunk->occupied = occupied;
         chunk->scanned = settled == occupied;
     }
@@ -88,6 +93,7 @@ void registry_mark_end(void)
             chunk->scanned = false;
         }
     }
+    in_doubt = true;
 }
 
 /* Answers how many were evicted. */
@@ -233,5 +239,6 @@ uint64_t registry_reclaim_end(void)
             store_relaxed(&registry_care_wanted, true);
         }
     }
+    in_doubt = false;
     return evicted;
 }

@@ -44,6 +44,15 @@ static inline void *weak_set_staying(uintptr_t doubted)
 {
     return (doubted & 3) == 3 ? (void *)(doubted & ~(uintptr_t)3) : NULL;
 }
+/* The object that a word of the registry stands for, in doubt or not. */
+static inline void *weak_set_object(uintptr_t word)
+{
+    if ((word & 1) == 0)
+        return (void *)word;
+    void *held = weak_set_staying(word);
+    return held != NULL ? held : (void *)(load_relaxed((atomic_word *)(word & ~(uintptr_t)1)) & TRIE_ADDRESS);
+}
+
 /* Restores the entry of an object that has survived, and gives the object back; or evicts it: NULL. */
 static inline void *weak_set_settle(uintptr_t doubted, bool (*survived)(const void *object))
 {

@@ -731,6 +731,107 @@ Test(weak_map, a_key_that_comes_back_unnoticed_has_no_stale_value)
     hapax_keep_alive(weaks);
 }
 
+/* A foreign finalizer's object that holds a map and some of its keys. */
+enum { KEYS_OF_A_MAP = 64 };
+
+struct map_holder {
+    hapax_weak_map *map;
+    struct object *keys[KEYS_OF_A_MAP];
+};
+
+static struct map_holder *brought_back[MANY];
+
+static void bring_back(void *object, void *arg)
+{
+    (void)arg;
+    brought_back[atomic_fetch_add(&finalized, 1u)] = object;
+}
+
+static NOINLINE void make_map_held_by_a_foreign_finalizer(void)
+{
+    struct map_holder *holder = hapax_alloc(sizeof *holder);
+    holder->map = new_map();
+    for (size_t i = 0; i < KEYS_OF_A_MAP; i++) {
+        struct object *key = new_object(i), *value = new_object(i);
+        set(holder->map, key, value);
+        value->next = key;
+        if (i % 2 == 0)
+            holder->keys[i] = key;
+    }
+    GC_register_finalizer(holder, bring_back, NULL, NULL, NULL);
+}
+
+static NOINLINE void check_maps_brought_back(void)
+{
+    for (size_t i = 0; i < finalized; i++) {
+        for (size_t k = 0; k < KEYS_OF_A_MAP; k++) {
+            struct object *key = brought_back[i]->keys[k];
+            if (key == NULL)
+                continue;
+            struct object *value = hapax_weak_map_get(brought_back[i]->map, key);
+            cr_assert(value != NULL && value->next == key && value->number == k);
+        }
+    }
+}
+
+Test(weak_map, a_map_that_a_foreign_finalizer_brings_back_is_whole)
+{
+    for (size_t i = 0; i < MANY / 10; i++)
+        make_map_held_by_a_foreign_finalizer();
+    collect();
+    GC_invoke_finalizers();
+    cr_assert_geq(finalized, MOST(MANY / 10));
+    check_maps_brought_back();
+    fill_with_other_things();
+    collect();
+    check_maps_brought_back();
+}
+
+/* First with all keys alive, then with some of them dead. */
+static struct object *kept_keys[MANY / 10][KEYS_OF_A_MAP];
+
+static NOINLINE void make_map_with_kept_keys(size_t number)
+{
+    struct map_holder *holder = hapax_alloc(sizeof *holder);
+    holder->map = new_map();
+    for (size_t i = 0; i < KEYS_OF_A_MAP; i++) {
+        struct object *key = new_object(i), *value = new_object(i);
+        set(holder->map, key, value);
+        value->next = key;
+        kept_keys[number][i] = key;
+        if (i % 2 == 0)
+            holder->keys[i] = key;
+    }
+    GC_register_finalizer(holder, bring_back, NULL, NULL, NULL);
+}
+
+static NOINLINE void finalize_again(void)
+{
+    for (size_t i = 0; i < finalized; i++)
+        GC_register_finalizer(brought_back[i], bring_back, NULL, NULL, NULL);
+    memset(brought_back, 0, sizeof brought_back);
+    memset(kept_keys, 0, sizeof kept_keys);
+    finalized = 0;
+}
+
+Test(weak_map, dead_keys_go_from_a_map_that_foreign_finalizers_bring_back_twice)
+{
+    for (size_t i = 0; i < MANY / 10; i++)
+        make_map_with_kept_keys(i);
+    collect();
+    GC_invoke_finalizers();
+    cr_assert_geq(finalized, MOST(MANY / 10));
+    check_maps_brought_back();
+    finalize_again();
+    for (unsigned round = 0; round < 3; round++) {
+        collect();
+        GC_invoke_finalizers();
+        use_what_is_free();
+        check_maps_brought_back();
+    }
+    cr_assert_geq(finalized, MOST(MOST(MANY / 10)));
+}
+
 static void use_map(void *object, void *arg)
 {
     struct object **keys = arg;
