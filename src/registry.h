@@ -28,6 +28,9 @@ struct registry_kind {
     /* mark_end: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`, best
      * the address of what it will touch. */
     uintptr_t (*doubt)(void *owner, void *object);
+    /* All objects of an owner that is unmarked are in doubt with it, those that never die too: what they lead to may be
+     * unmarked although their subjects are not. */
+    bool doubts_with_owner;
     /* mark_end: has the processor fetch what `doubt` will touch of this object. May be NULL. */
     void (*prefetch)(void *context, const void *object);
     /* reclaim_end: gives the object back where it has survived after all, or NULL where it was evicted. */

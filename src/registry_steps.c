@@ -43,12 +43,13 @@ static size_t find_unmarked(struct registry *registry, const uintptr_t *words, u
     const struct registry_kind *kind = registry->kind;
     if (kind->subject == NULL)
         return collector_find_unmarked(words, count, indices);
+    bool all = kind->doubts_with_owner && registry->owner_doubted;
     size_t found = 0;
     for (unsigned i = 0; i < count; i++) {
         if (words[i] == 0 || words[i] == HOLE)
             continue;
         const void *subject = kind->subject((void *)words[i]);
-        if (subject != NULL && !collector_is_marked(subject))
+        if (all || (subject != NULL && !collector_is_marked(subject)))
             indices[found++] = (uint16_t)i;
     }
     return found;
@@ -212,12 +213,14 @@ static void unlink_registry(struct registry *registry)
     store_relaxed(&before->next, next);
 }
 
-uint64_t registry_reclaim_end(void)
+static uint64_t settle_registries(bool owner_doubted)
 {
     uint64_t evicted = 0;
     for (struct registry *registry = load_acquire(&registry_list), *next; registry != NULL; registry = next) {
         next = load_acquire(&registry->next);
-        if (registry->owner_doubted && !collector_survived(registry->owner)) {
+        if (registry->owner_doubted != owner_doubted)
+            continue;
+        if (owner_doubted && !collector_survived(registry->owner)) {
             unlink_registry(registry);
             destroy(registry);
             continue;
@@ -239,6 +242,14 @@ uint64_t registry_reclaim_end(void)
             store_relaxed(&registry_care_wanted, true);
         }
     }
+    return evicted;
+}
+
+uint64_t registry_reclaim_end(void)
+{
+    /* Owners that come back first: as soon as their own weak words are settled, others may look into them. */
+    uint64_t evicted = settle_registries(true);
+    evicted += settle_registries(false);
     in_doubt = false;
     return evicted;
 }

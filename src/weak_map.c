@@ -44,12 +44,12 @@ static uintptr_t doubt(void *context, void *object)
     return weak_set_doubt(context, &entry->in_trie);
 }
 
-/* Where the collector brings a key back after the values were marked, and the value was not among what came back with
- * it, the entry is given up: its value's memory is gone. */
+/* Where the collector brings a key or the map back after the values were marked, and the value was not among what came
+ * back with it, the entry is given up: its value's memory is gone. */
 static bool is_whole(const struct weak_map_entry *entry)
 {
     void *value = (void *)load_relaxed(&entry->value);
-    if (value == NULL || !collector_survived((void *)entry->waiter.base))
+    if (value == NULL || (entry->waiter.base != 0 && !collector_survived((void *)entry->waiter.base)))
         return false;
     if (!entry->collected)
         return true;
@@ -80,6 +80,7 @@ static void *settle(void *context, uintptr_t doubted)
 const struct registry_kind weak_map_kind = {
     .subject = subject,
     .doubt = doubt,
+    .doubts_with_owner = true,
     .prefetch = weak_set_prefetch,
     .settle = settle,
     .destroy = weak_set_destroy,

@@ -832,6 +832,53 @@ Test(weak_map, dead_keys_go_from_a_map_that_foreign_finalizers_bring_back_twice)
     cr_assert_geq(finalized, MOST(MOST(MANY / 10)));
 }
 
+/* A map in such a cycle: its keys have lived all along, their values perhaps not. */
+static NOINLINE void make_maps_in_foreign_cycles(hapax_weak *weaks, struct object **keys)
+{
+    for (size_t i = 0; i < MANY; i++) {
+        struct map_holder *holder = hapax_alloc(sizeof *holder);
+        holder->map = new_map();
+        holder->keys[0] = (void *)holder;
+        struct object *value = new_object(i);
+        value->other = new_object(i);
+        set(holder->map, keys[i], value);
+        weaks[i] = hapax_weak_make(holder->map);
+        GC_register_finalizer(holder, bring_back, NULL, NULL, NULL);
+    }
+}
+
+static NOINLINE unsigned check_maps_in_foreign_cycles(hapax_weak *weaks, struct object **keys)
+{
+    unsigned alive = 0;
+    for (size_t i = 0; i < MANY; i++) {
+        hapax_weak_map *map = hapax_weak_value(weaks[i]);
+        if (map == NULL)
+            continue;
+        alive++;
+        struct object *value = hapax_weak_map_get(map, keys[i]);
+        cr_assert(value == NULL || value == keys[i] || (value->number == i && value->other->number == i));
+        set(map, keys[i], keys[i]);
+        cr_assert_eq(hapax_weak_map_get(map, keys[i]), keys[i]);
+    }
+    return alive;
+}
+
+Test(weak_map, a_map_that_comes_back_unnoticed_has_no_stale_values)
+{
+    GC_set_warn_proc(GC_ignore_warn_proc);
+    hapax_weak *weaks = hapax_alloc(MANY * sizeof *weaks);
+    struct object **keys = new_keys(MANY);
+    make_maps_in_foreign_cycles(weaks, keys);
+    for (unsigned round = 0; round < 2; round++) {
+        collect();
+        fill_with_other_things();
+        cr_assert_geq(check_maps_in_foreign_cycles(weaks, keys), MOST(MANY));
+    }
+    cr_assert_eq(finalized, 0u);
+    hapax_keep_alive(weaks);
+    hapax_keep_alive(keys);
+}
+
 static void use_map(void *object, void *arg)
 {
     struct object **keys = arg;
