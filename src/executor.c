@@ -33,7 +33,8 @@ enum { FORK_PATIENCE_MS = 100 };
 
 /* Protects what follows. Held for some tens of instructions; never while anything runs or is allocated. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t changed;          /* a task has ended, or was stopped, or a thread has retired, or asks to */
+static pthread_cond_t changed;          /* a task has ended, or was stopped, or a thread has retired, or asks to, or
+                                         * another number of them is wanted */
 static struct task *first, **last = &first;
 static struct runner *runners;
 static unsigned threads, threads_wanted = 1;
@@ -302,6 +303,7 @@ int hapax_set_cleanup_threads(unsigned n)
     pthread_mutex_lock(&lock);
     threads_wanted = n;
     store_relaxed(&settled_threads, false);
+    pthread_cond_broadcast(&changed);   /* who waits for fewer threads waits no longer where they are wanted again */
     unsigned surplus = threads > n ? threads - n : 0;
     pthread_mutex_unlock(&lock);
     for (unsigned i = 0; i < surplus; i++)

@@ -354,6 +354,26 @@ Test(queue, threads_come_and_go)
 
 /* ---- Waiting ---- */
 
+static atomic_bool all_turned;
+
+static void *want_a_thread(void *unused)
+{
+    while (!atomic_load(&all_turned))
+        must(hapax_set_cleanup_threads(1));
+    return unused;
+}
+
+/* Who waits for threads to go away waits no longer once they are wanted again. */
+Test(queue, threads_are_taken_away_while_others_want_them)
+{
+    pthread_t other;
+    cr_assert_eq(pthread_create(&other, NULL, want_a_thread, NULL), 0);
+    for (time_t end = time(NULL) + 2; time(NULL) < end;)
+        must(hapax_set_cleanup_threads(0));
+    atomic_store(&all_turned, true);
+    cr_assert_eq(pthread_join(other, NULL), 0);
+}
+
 Test(queue, wait_is_false_where_nobody_runs_them)
 {
     queue_many();
