@@ -232,16 +232,30 @@ bool hapax_wait_cleanups(unsigned milliseconds)
 
 /* ---- The threads ---- */
 
+/* One thread less. The lock is held. */
+static void discount(void)
+{
+    threads--;
+    store_relaxed(&threads_to_wake, threads);
+    pthread_cond_broadcast(&changed);
+}
+
+/* A thread was counted, and could not begin: whoever adds the next cleanup tries anew. */
+static void miss_thread(void)
+{
+    pthread_mutex_lock(&lock);
+    discount();
+    store_relaxed(&settled_threads, false);
+    pthread_mutex_unlock(&lock);
+}
+
 /* Whether the calling executor thread is one too many; it is no longer counted then. */
 static bool retire(void)
 {
     pthread_mutex_lock(&lock);
     bool too_many = threads > threads_wanted;
-    if (too_many) {
-        threads--;
-        store_relaxed(&threads_to_wake, threads);
-        pthread_cond_broadcast(&changed);
-    }
+    if (too_many)
+        discount();
     pthread_mutex_unlock(&lock);
     return too_many;
 }
@@ -252,10 +266,7 @@ static void *execute(void *unused)
     is_executor = true;
     pthread_setname_np(pthread_self(), "hapax-cleanup");
     if (thread_enter() == NULL) {
-        pthread_mutex_lock(&lock);
-        threads--;
-        store_relaxed(&threads_to_wake, threads);
-        pthread_mutex_unlock(&lock);
+        miss_thread();
         return NULL;
     }
     while (!retire()) {
@@ -286,10 +297,7 @@ int executor_ensure_threads(void)
             return 0;
         int error = background_start(execute, NULL);
         if (error != 0) {
-            pthread_mutex_lock(&lock);
-            threads--;
-            store_relaxed(&threads_to_wake, threads);
-            pthread_mutex_unlock(&lock);
+            miss_thread();
             errno = error;
             return -1;
         }

@@ -13,6 +13,7 @@
 #include <gc/gc_inline.h>
 #include <pthread.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -48,6 +49,19 @@ static bool fails(const void *caller)
 }
 
 #define FAILS fails(__builtin_return_address(0))
+
+/* So many threads of the library's fail to enter it. */
+static atomic_uint entries_to_fail;
+
+static bool entry_fails(void)
+{
+    char name[16] = "";
+    if (atomic_load(&entries_to_fail) == 0 || pthread_getname_np(pthread_self(), name, sizeof name) != 0 ||
+        strcmp(name, "hapax-cleanup") != 0)
+        return false;
+    atomic_fetch_sub(&entries_to_fail, 1u);
+    return true;
+}
 
 #pragma GCC visibility push(default)
 
@@ -125,7 +139,7 @@ int pthread_setspecific(pthread_key_t key, const void *value)
     static int (*real)(pthread_key_t, const void *);
     if (real == NULL)
         real = next("pthread_setspecific");
-    return FAILS ? ENOMEM : real(key, value);
+    return FAILS || entry_fails() ? ENOMEM : real(key, value);
 }
 
 int pthread_key_create(pthread_key_t *key, void (*destroy)(void *))
@@ -627,6 +641,45 @@ Test(shortage, everything_grows_with_failures_in_between)
 {
     for (long every = 1; every <= 3; every++)
         cr_assert_eq(in_child(grow, (void *)(intptr_t)every), 0, "every %ld", every);
+}
+
+/* ---- A thread that cannot enter ---- */
+
+static atomic_uint cleaned;
+
+static void count_cleaned(void *unused)
+{
+    (void)unused;
+    atomic_fetch_add(&cleaned, 1u);
+}
+
+static void make_cleaned(size_t i)
+{
+    (void)i;
+    if (hapax_add_cleanup(hapax_alloc(32), count_cleaned, NULL, NULL) != 0)
+        abort();
+}
+
+static int thread_fails_to_enter(void *unused)
+{
+    (void)unused;
+    CHECK(hapax_init() == 0);
+    atomic_store(&entries_to_fail, 1u);
+    CHECK(hapax_set_cleanup_threads(1) == 0);
+    while (atomic_load(&entries_to_fail) > 0)
+        usleep(1000);
+    usleep(50000);
+    /* The next cleanup that is added has a thread started anew. */
+    make_each(MANY, make_cleaned);
+    collect();
+    CHECK(hapax_wait_cleanups(10000));
+    CHECK(atomic_load(&cleaned) >= MOST);
+    return 0;
+}
+
+Test(shortage, a_thread_that_cannot_enter_is_started_anew)
+{
+    cr_assert_eq(in_child(thread_fails_to_enter, NULL), 0);
 }
 
 /* ---- A heap that is full ---- */
