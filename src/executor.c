@@ -7,6 +7,7 @@
 #include "background.h"
 #include "clock.h"
 #include "debug.h"
+#include "park.h"
 #include "registry.h"
 #include "thread.h"
 
@@ -139,7 +140,7 @@ static bool run_next(void)
     pthread_mutex_lock(&lock);
     /* A fork waits for who is amidst a task, so those go on. */
     while (forking > 0 && depth == 0)
-        pthread_cond_wait(&changed, &lock);
+        park(&changed, &lock);
     struct task *task = take_oldest();
     if (task != NULL) {
         self = (struct runner){runners, task, task->sequence, pthread_self()};
@@ -225,7 +226,7 @@ bool hapax_wait_cleanups(unsigned milliseconds)
     pthread_mutex_lock(&lock);
     bool unfinished, in_time = true;
     while ((unfinished = is_unfinished(sequence)) && in_time)
-        in_time = pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT;
+        in_time = park_until(&changed, &lock, &until) != ETIMEDOUT;
     pthread_mutex_unlock(&lock);
     return !unfinished;
 }
@@ -322,7 +323,7 @@ int hapax_set_cleanup_threads(unsigned n)
         threads_asking += is_executor;
         pthread_cond_broadcast(&changed);
         while (threads_wanted == n && threads > n + threads_asking)
-            pthread_cond_wait(&changed, &lock);
+            park(&changed, &lock);
         threads_asking -= is_executor;
         pthread_mutex_unlock(&lock);
         return 0;
@@ -345,7 +346,7 @@ void executor_fork_prepare(void)
     struct timespec until = in_milliseconds(FORK_PATIENCE_MS);
     pthread_mutex_lock(&lock);
     forking++;
-    while (others_run() && pthread_cond_timedwait(&changed, &lock, &until) != ETIMEDOUT)
+    while (others_run() && park_until(&changed, &lock, &until) != ETIMEDOUT)
         ;
 }
 

@@ -2,6 +2,8 @@
 
 #include "flight.h"
 
+#include "park.h"
+
 #include <pthread.h>
 #include <string.h>
 
@@ -48,7 +50,7 @@ static void wait_for(struct flight *flight, void **value, int *error)
     flight->waiters = &waiter;
     me.waits_for = flight;
     while (!waiter.done)
-        pthread_cond_wait(&waiter.landed, &lock);
+        park(&waiter.landed, &lock);
     me.waits_for = NULL;
     *value = waiter.value;
     *error = waiter.error;

@@ -61,6 +61,8 @@ hapax_core_sources = \
 	src/memory.h \
 	src/pages.c \
 	src/pages.h \
+	src/park.c \
+	src/park.h \
 	src/reach.c \
 	src/reach.h \
 	src/registry.c \

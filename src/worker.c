@@ -11,6 +11,7 @@
 #include "collector.h"
 #include "debug.h"
 #include "memory.h"
+#include "park.h"
 #include "sync.h"
 #include "thread.h"
 
@@ -113,7 +114,7 @@ static void *work(void *data)
     control->entered = true;
     pthread_cond_broadcast(&control->changed);
     for (due = later(due, control->interval_ns); known && !control->stopped;) {
-        if (pthread_cond_timedwait(&control->changed, &control->lock, &due) != ETIMEDOUT || control->stopped)
+        if (park_until(&control->changed, &control->lock, &due) != ETIMEDOUT || control->stopped)
             continue;
         tick_once(control);
         thread_clear_dead_frames();
@@ -167,7 +168,7 @@ static int start_thread(struct control *control)
     if (error == 0) {
         pthread_mutex_lock(&control->lock);
         while (!control->entered)
-            pthread_cond_wait(&control->changed, &control->lock);
+            park(&control->changed, &control->lock);
         error = control->failure;
         pthread_mutex_unlock(&control->lock);
     }
@@ -259,7 +260,7 @@ void hapax_worker_stop(hapax_worker *worker)
         say_stop(control);
         pthread_mutex_lock(&control->lock);
         while (control->ticking && !pthread_equal(control->thread, pthread_self()))
-            pthread_cond_wait(&control->changed, &control->lock);
+            park(&control->changed, &control->lock);
         pthread_mutex_unlock(&control->lock);
         let_go(worker);
     }

@@ -516,6 +516,46 @@ static void *wait_in_thread(void *milliseconds)
     return (void *)(uintptr_t)hapax_wait_cleanups((unsigned)(uintptr_t)milliseconds);
 }
 
+static sem_t may_end;
+
+static void run_until_told(void *unused)
+{
+    (void)unused;
+    while (sem_wait(&may_end) != 0)
+        ;
+}
+
+static void make_slow(size_t i)
+{
+    (void)i;
+    must(hapax_add_cleanup(hapax_alloc(32), run_until_told, NULL, NULL));
+}
+
+static void *wait_for_all(void *waits)
+{
+    atomic_store((atomic_bool *)waits, true);
+    (void)hapax_wait_cleanups(WAIT);
+    return NULL;
+}
+
+Test(queue, a_thread_that_is_cancelled_while_it_waits_leaves_nothing_locked)
+{
+    cr_assert_eq(sem_init(&may_end, 0, 0), 0);
+    make_each(MANY, make_slow);
+    collect();
+    atomic_bool waits = false;
+    pthread_t waiter;
+    cr_assert_eq(pthread_create(&waiter, NULL, wait_for_all, &waits), 0);
+    while (!atomic_load(&waits))
+        usleep(1000);
+    usleep(20000);
+    cr_assert_eq(pthread_cancel(waiter), 0);
+    for (unsigned i = 0; i < MANY; i++)
+        sem_post(&may_end);
+    cr_assert_eq(pthread_join(waiter, NULL), 0);
+    cr_assert(hapax_wait_cleanups(WAIT));
+}
+
 Test(queue, wait_from_several_threads)
 {
     pthread_t threads[4];
