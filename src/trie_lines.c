@@ -166,8 +166,12 @@ enum step trie_hold_entries(struct trie_line *line, uint64_t bits, struct hold *
                     return STEP_UNSETTLED;
             if (object == NULL || (bits != 0 && (object->hash & bits) == 0))
                 continue;
-            if (hold->count < hold->room)
+            if (hold->count < hold->room) {
                 hold->objects[hold->count] = object;
+                if (unlikely(hold->is_told))
+                    collector_wrote(hold->objects);
+                keep_reachable(object);
+            }
             hold->count++;
         }
     }
@@ -184,6 +188,7 @@ bool trie_hold_more(struct hold *hold, void **on_stack)
         collector_free_root(hold->objects);
     hold->objects = objects;
     hold->room = room;
+    hold->is_told = true;
     return true;
 }
 

@@ -143,6 +143,7 @@ void trie_drop_empty_line(struct trie *trie, struct trie_line *line);
 struct hold {
     void **objects;
     size_t room, count;
+    bool is_told;           /* not on the stack: the collector is told of what is written */
 };
 
 /* Holds the objects of a chain whose hash has one of the bits (all: 0). */

@@ -110,7 +110,7 @@ static size_t hold_all(struct trie *trie, void **objects, size_t room)
         enum step step = STEP_DONE;
         size_t count = 0;
         for (unsigned i = 0; step == STEP_DONE && i < FIRST_LINES; i++) {
-            struct hold hold = {objects + count, room - count, 0};
+            struct hold hold = {objects + count, room - count, 0, false};
             step = trie_hold_entries(&lines[i], 0, &hold);
             count += hold.count;
         }
@@ -274,7 +274,7 @@ void trie_help(struct trie *trie)
     if (likely(!load_relaxed(&trie->resizing)) || !begin_resize(trie))
         return;
     void *on_stack[HOLD_ON_STACK];
-    struct hold hold = {on_stack, HOLD_ON_STACK, 0};
+    struct hold hold = {on_stack, HOLD_ON_STACK, 0, false};
     for (unsigned i = 0; i < HELP_LINES && load_relaxed(&trie->resizing); i++) {
         uint64_t shape = load_relaxed(&trie->shape), half = shape_half(shape), split = shape_split(shape);
         if (split == half) {
@@ -303,7 +303,7 @@ void trie_shrink(struct trie *trie, uint64_t count)
     if (load_relaxed(&trie->resizing) || !begin_resize(trie))
         return;
     void *on_stack[HOLD_ON_STACK];
-    struct hold hold = {on_stack, HOLD_ON_STACK, 0};
+    struct hold hold = {on_stack, HOLD_ON_STACK, 0, false};
     while (!load_relaxed(&trie->resizing)) {
         uint64_t shape = load_relaxed(&trie->shape), half = shape_half(shape), split = shape_split(shape);
         if (split == 0) {

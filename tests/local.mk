@@ -42,6 +42,7 @@ internal_tests = \
 	tests/test_canonical \
 	tests/test_churn \
 	tests/test_entries \
+	tests/test_hold \
 	tests/test_mark \
 	tests/test_registry \
 	tests/test_trie
@@ -49,6 +50,7 @@ internal_tests = \
 tests_test_canonical_LDADD = $(internal_libs)
 tests_test_churn_LDADD = $(internal_libs)
 tests_test_entries_LDADD = $(internal_libs)
+tests_test_hold_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)
 tests_test_registry_SOURCES = tests/test_registry.c $(bare_collector)
 tests_test_registry_LDADD = $(internal_libs)
