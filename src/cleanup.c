@@ -264,6 +264,7 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
     if (out != NULL)
         *out = (hapax_cleanup){number, record};
     keep_reachable(pointer);
+    keep_reachable(stored);
     return 0;
 }
 
