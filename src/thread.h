@@ -33,6 +33,7 @@ static inline struct thread *thread_enter(void)
     return likely(self != NULL) ? self : thread_enter_first();
 }
 
+/* thread_alloc_plain where no object of this size is at hand. */
 void *thread_alloc_plain_anew(struct thread *self, size_t size);
 
 /* Uninitialized memory that is not searched for pointers; NULL with ENOMEM. One call in many takes the collector's

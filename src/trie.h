@@ -3,10 +3,11 @@
  * Shape. One wide root of lines; a line is one cache line of eight words. The low bits of a hash choose the line, its
  * top sixteen bits stand as a tag in the word, the rest of the word is the object's address: a lookup touches the line
  * and the object, nothing else. Three more bits name the word where an entry stands if it can, and where a lookup looks
- * first, so that the processor can fetch the object before it has compared anything. Where nine entries meet in a line, its last word becomes a link to a further line. The
- * root grows and shrinks in place, a line at a time, by linear hashing (Litwin 1980): lines [0, half) always exist,
- * `split` of them have been split into a second line half further up. Its address never changes once the table has
- * outgrown the first pages, so nothing is copied, and no line is ever freed while the trie lives.
+ * first, so that the processor can fetch the object before it has compared anything. Where nine entries meet in a line,
+ * its last word becomes a link to a further line. The root grows and shrinks in place, a line at a time, by linear
+ * hashing (Litwin 1980): lines [0, half) always exist, `split` of them have been split into a second line half further
+ * up. Its address never changes once the table has outgrown the first pages, so nothing is copied, and no line is ever
+ * freed while the trie lives.
  *
  * Words. 0: empty. Bit 1: link. Else tag | address, and bit 0: tentative, that is, the collection that runs has
  * found the object unmarked and has not settled yet whether it survives. The trie does not keep its objects alive.
@@ -17,7 +18,8 @@
  *  (b) A miss is proved by the version of the hash's stripe, equal before and after the search. It waits only for
  *      writers of this stripe, which hold it for some tens of nanoseconds.
  *  (c) A writer owns the stripe by making its version odd, from exactly the value under which it searched: what it
- *      did not find then is not there now. It neither allocates nor calls anybody nor waits meanwhile.
+ *      did not find then is not there now. It neither allocates nor waits meanwhile, nor calls anybody but
+ *      to tell the collector of a write.
  *  (d) An entry is moved with its object held from before the copy until after the erasure: a word of a dead object
  *      stands in one place. A tentative word is never moved.
  *  (e) Eviction is the settling step's store of 0 over the tentative word, which nobody else changes. It takes no lock.

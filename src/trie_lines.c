@@ -154,16 +154,24 @@ void trie_drop_empty_line(struct trie *trie, struct trie_line *line)
 
 /* ---- Moving entries ---- */
 
+/* The strong object of an entry, or NULL where there is none; false where it is tentative. The stripe is owned. */
+static inline bool settled_entry(atomic_word *place, struct trie_object **object)
+{
+    uintptr_t word;
+    while ((*object = owned_strong(place, &word)) == NULL && is_entry(word))
+        if (word & TRIE_TENTATIVE)
+            return false;
+    return true;
+}
+
 enum step trie_hold_entries(struct trie_line *line, uint64_t bits, struct hold *hold)
 {
     hold->count = 0;
     for (; line != NULL; line = next_line(line)) {
         for (unsigned i = 0; i < LINE_WORDS; i++) {
-            uintptr_t word;
             struct trie_object *object;
-            while ((object = owned_strong(&line->words[i], &word)) == NULL && is_entry(word))
-                if (word & TRIE_TENTATIVE)
-                    return STEP_UNSETTLED;
+            if (!settled_entry(&line->words[i], &object))
+                return STEP_UNSETTLED;
             if (object == NULL || (bits != 0 && (object->hash & bits) == 0))
                 continue;
             if (hold->count < hold->room) {
@@ -263,11 +271,9 @@ enum step trie_split_line(struct trie_line *below, struct trie_line *above, uint
     unsigned char from[LINE_WORDS];
     unsigned count = 0, used = 0;
     for (unsigned i = 0; i < LINE_WORDS; i++) {
-        uintptr_t word;
         struct trie_object *object;
-        while ((object = owned_strong(&below->words[i], &word)) == NULL && is_entry(word))
-            if (word & TRIE_TENTATIVE)
-                return STEP_UNSETTLED;
+        if (!settled_entry(&below->words[i], &object))
+            return STEP_UNSETTLED;
         if (object == NULL)
             continue;
         held[count] = object;

@@ -23,7 +23,8 @@ def spread(values):
     return {"median": statistics.median(values), "min": min(values), "max": max(values), "rounds": len(values)}
 
 
-def _by_label(run):
+def by_label(run):
+    """The lines of a run by their labels."""
     return {label_of(line): line for line in run["lines"]}
 
 
@@ -32,10 +33,10 @@ def summarize(runs, section, corpus=None):
 
     ratio is the peer's ns_per_op over the limit's in the same group."""
     chosen = [run for run in runs if run["section"] == section and corpus in (None, run["corpus"])]
-    limits = {run["group"]: _by_label(run) for run in chosen if run["peer"] == "limit"}
+    limits = {run["group"]: by_label(run) for run in chosen if run["peer"] == "limit"}
     collected = defaultdict(lambda: defaultdict(lambda: defaultdict(list)))
     for run in chosen:
-        for label, line in _by_label(run).items():
+        for label, line in by_label(run).items():
             into = collected[run["peer"]][label]
             for key, value in line.items():
                 if isinstance(value, (int, float)) and not isinstance(value, bool):

@@ -9,17 +9,13 @@ import statistics
 from . import figures
 
 
-def _labels(run):
-    return {figures.label_of(line): line for line in run["lines"]}
-
-
 def _over_runs(runs, section, corpus, compute):
     """The median of compute(labels) over hapax's runs; None where no run has all it needs."""
     values = []
     for run in runs:
         if run["peer"] == "hapax" and run["section"] == section and corpus in (None, run["corpus"]):
             try:
-                values.append(compute(_labels(run)))
+                values.append(compute(figures.by_label(run)))
             except (KeyError, ZeroDivisionError):
                 continue
     return statistics.median(values) if values else None
@@ -34,10 +30,10 @@ def _new_value_ns(labels):
 
 def _batch_of_limits_single(runs):
     """A cold hit in a batch over a single one of the limit, group by group."""
-    limits = {run["group"]: _labels(run) for run in runs if run["peer"] == "limit" and run["section"] == "reference"}
-    values = [_labels(run)["W8/W3"]["ns_per_op"] / limits[run["group"]]["W3"]["ns_per_op"]
+    limits = {run["group"]: figures.by_label(run) for run in runs if run["peer"] == "limit" and run["section"] == "reference"}
+    values = [figures.by_label(run)["W8/W3"]["ns_per_op"] / limits[run["group"]]["W3"]["ns_per_op"]
               for run in runs if run["peer"] == "hapax" and run["section"] == "reference"
-              and "W8/W3" in _labels(run) and "W3" in limits.get(run["group"], {})]
+              and "W8/W3" in figures.by_label(run) and "W3" in limits.get(run["group"], {})]
     return statistics.median(values) if values else None
 
 
