@@ -2,7 +2,7 @@
 
 #include "bare_collector.h"
 
-#include "collector.h"
+#include "collector/collector.h"
 
 #include <stdio.h>
 #include <stdlib.h>

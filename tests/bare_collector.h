@@ -1,9 +1,9 @@
 /* What the trie and the registry ask of the collector layer, for suites that play the collector themselves: they mark,
- * call the steps of a collection and decide who survives. A suite that links it leaves src/collector.c out. */
+ * call the steps of a collection and decide who survives. A suite that links it leaves src/collector/collector.c out. */
 #ifndef TESTS_BARE_COLLECTOR_H
 #define TESTS_BARE_COLLECTOR_H
 
-#include "trie.h"
+#include "trie/trie.h"
 
 /* What the suites put into tries and registries, and the owners of registries. */
 struct bare_object {

@@ -4,8 +4,8 @@
 
 #include <hapax/cleanup.h>
 
-#include "sync.h"
-#include "thread.h"
+#include "base/sync.h"
+#include "runtime/thread.h"
 
 #include <signal.h>
 #include <stdarg.h>
@@ -387,7 +387,7 @@ UNWATCHED void explore_wait(void)
     fibers[self].seen_progress = progress_of_others(self);
 }
 
-/* In place of src/sync.c. */
+/* In place of src/base/sync.c. */
 void sync_wait_step(unsigned *unused)
 {
     (void)unused;

@@ -21,7 +21,7 @@ listed() {
 }
 
 check 'headers' listed 'include/*.h include/hapax/*.h'
-check 'sources' listed 'src/*.c src/*.h src/stat/*.c src/stat/*.h'
+check 'sources' listed 'src/*/*.c src/*/*.h'
 check 'manual pages' listed 'man/*.[1-9]'
 check 'measurements' listed "$(cd "$top_srcdir" && find bench -type f \( -name '*.[ch]' -o -name run -o -name '*.py' \))"
 check 'tests' listed 'tests/*.c tests/*.h tests/*.sh'

@@ -71,6 +71,7 @@ script_tests = \
 	tests/diagnosed.sh \
 	tests/examples.sh \
 	tests/exported-symbols.sh \
+	tests/floors.sh \
 	tests/lists.sh \
 	tests/man-examples.sh \
 	tests/man-lint.sh \
@@ -147,7 +148,7 @@ AM_TESTS_ENVIRONMENT = \
 	libdir='$(libdir)'; export libdir; \
 	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir;
 
-# With the collector of the tests instead of src/collector.c; under real threads, which stop at safe points.
+# With the collector of the tests instead of src/collector/collector.c; under real threads, which stop at safe points.
 scripted_threads = \
 	tests/plain_tap.h \
 	tests/scripted_collector.c \
@@ -185,9 +186,9 @@ tests_test_explore_trie_LDFLAGS = $(explorer_ldflags)
 # Lines of the library that the tests ran, source by source.
 coverage: check
 if COVERAGE
-	$(AM_V_at)for object in src/.libs/libhapax_core_la-*.gcda; do \
-	  gcov --no-output --object-directory src/.libs $$object 2>/dev/null \
-	    | $(AWK) '/^File/ { ours = /src\/[a-z_]*\.c/; file = $$2 } /^Lines/ && ours { print file, $$0; ours = 0 }'; \
+	$(AM_V_at)for object in src/*/.libs/libhapax_core_la-*.gcda; do \
+	  gcov --no-output --object-directory $$(dirname $$object) $$object 2>/dev/null \
+	    | $(AWK) '/^File/ { ours = /src\/[a-z]*\/[a-z_]*\.c/; file = $$2 } /^Lines/ && ours { print file, $$0; ours = 0 }'; \
 	done
 else
 	@echo 'coverage: configure with --enable-coverage' >&2; exit 1

@@ -2,8 +2,8 @@
 
 #include "scripted_collector.h"
 
-#include "collector.h"
-#include "sync.h"
+#include "collector/collector.h"
+#include "base/sync.h"
 
 #include <assert.h>
 #include <dlfcn.h>

@@ -1,4 +1,4 @@
-/* src/collector.h on malloc, with death as the test writes it. A program that links this leaves src/collector.c out.
+/* src/collector/collector.h on malloc, with death as the test writes it. A program that links this leaves src/collector/collector.c out.
  *
  * An object lives on in a collection where it is reached: from the stacks of stopped threads, from root memory, from
  * the ranges that the library pushes, and through scanned memory, conservatively; static data is not searched. All

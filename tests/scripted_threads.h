@@ -4,7 +4,7 @@
 
 #include "scripted_collector.h"
 
-#include "thread.h"
+#include "runtime/thread.h"
 
 #include <pthread.h>
 #include <stdint.h>

@@ -9,7 +9,7 @@
 
 #include <hapax.h>
 
-#include "table.h"
+#include "values/table.h"
 #include "trie_check.h"
 
 #include <pthread.h>

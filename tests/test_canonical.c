@@ -1,8 +1,8 @@
-/* The head of a canonical value, from inside: src/canonical.h. Sizes that no test has the memory for. */
+/* The head of a canonical value, from inside: src/values/canonical.h. Sizes that no test has the memory for. */
 #include "config.h"
 
-#include "canonical.h"
-#include "hash.h"
+#include "values/canonical.h"
+#include "base/hash.h"
 
 #include <criterion/criterion.h>
 

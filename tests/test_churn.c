@@ -1,9 +1,9 @@
 /* When the library asks for a collection before the heap is full: a clock and a collector of the test's own. */
 #include "config.h"
 
-#include "churn.h"
-#include "clock.h"
-#include "collector.h"
+#include "weak/churn.h"
+#include "base/clock.h"
+#include "collector/collector.h"
 
 #include <criterion/criterion.h>
 

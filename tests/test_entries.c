@@ -1,10 +1,10 @@
-/* The entries of weak maps, from inside: src/weak_map.c. */
+/* The entries of weak maps, from inside: src/systems/weak_map.c. */
 #include "config.h"
 
 #include "dying.h"
 
-#include "hash.h"
-#include "weak_map.h"
+#include "base/hash.h"
+#include "systems/weak_map.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

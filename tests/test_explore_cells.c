@@ -3,7 +3,7 @@
 
 #include <hapax.h>
 
-#include "collector.h"
+#include "collector/collector.h"
 #include "explore.h"
 #include "scripted_collector.h"
 

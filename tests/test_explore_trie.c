@@ -1,12 +1,12 @@
-/* Tables under the explorer of interleavings: what the comments of src/trie.h promise, in every order of few steps. */
+/* Tables under the explorer of interleavings: what the comments of src/trie/trie.h promise, in every order of few steps. */
 #include "config.h"
 
 #include <hapax.h>
 
-#include "collector.h"
+#include "collector/collector.h"
 #include "explore.h"
 #include "scripted_collector.h"
-#include "table.h"
+#include "values/table.h"
 #include "trie_check.h"
 
 #include <stdio.h>

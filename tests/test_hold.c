@@ -1,11 +1,11 @@
-/* What is held while entries of a trie move, from inside: src/trie_lines.h. */
+/* What is held while entries of a trie move, from inside: src/trie/lines.h. */
 #include "config.h"
 
 #include "dying.h"
 
-#include "collector.h"
-#include "pages.h"
-#include "trie_lines.h"
+#include "collector/collector.h"
+#include "base/pages.h"
+#include "trie/lines.h"
 
 #include <criterion/criterion.h>
 

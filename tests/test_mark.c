@@ -1,10 +1,10 @@
-/* Our own marker and the search without marks, where their room ends: src/mark.h, src/reach.h. */
+/* Our own marker and the search without marks, where their room ends: src/collector/mark.h, src/collector/reach.h. */
 #include "config.h"
 
 #include "dying.h"
 
-#include "mark.h"
-#include "reach.h"
+#include "collector/mark.h"
+#include "collector/reach.h"
 
 #include <criterion/criterion.h>
 #include <stdlib.h>

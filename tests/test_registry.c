@@ -1,9 +1,9 @@
-/* Registries, under a collector that the tests play themselves: src/registry.h. */
+/* Registries, under a collector that the tests play themselves: src/weak/registry.h. */
 #include "config.h"
 
 #include "bare_collector.h"
-#include "pages.h"
-#include "registry.h"
+#include "base/pages.h"
+#include "weak/registry.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>

@@ -4,11 +4,11 @@
 
 #include <hapax.h>
 
-#include "collector.h"
+#include "collector/collector.h"
 #include "plain_tap.h"
 #include "scripted_collector.h"
 #include "scripted_threads.h"
-#include "table.h"
+#include "values/table.h"
 #include "trie_check.h"
 
 enum {

@@ -1,9 +1,9 @@
-/* The trie alone, under a collector that the tests play themselves: src/trie.h. */
+/* The trie alone, under a collector that the tests play themselves: src/trie/trie.h. */
 #include "config.h"
 
 #include "bare_collector.h"
-#include "collector.h"
-#include "trie.h"
+#include "collector/collector.h"
+#include "trie/trie.h"
 #include "trie_check.h"
 
 #include <criterion/criterion.h>

@@ -57,7 +57,7 @@ static bool has(const struct addresses *set, uintptr_t address)
     return set->count > 0 && bsearch(&address, set->all, set->count, sizeof *set->all, compare) != NULL;
 }
 
-/* The shape of the root, as src/trie.h writes it: log2(2 * half) << 56 | split. */
+/* The shape of the root, as src/trie/trie.h writes it: log2(2 * half) << 56 | split. */
 struct root {
     struct trie_line *lines, *children;
     uint64_t half, split;

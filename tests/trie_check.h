@@ -1,10 +1,10 @@
-/* Walks a trie and checks that it has the shape that src/trie.h describes. For moments in which nobody changes the trie
+/* Walks a trie and checks that it has the shape that src/trie/trie.h describes. For moments in which nobody changes the trie
  * and no collection runs, or one that the caller drives. */
 #ifndef TESTS_TRIE_CHECK_H
 #define TESTS_TRIE_CHECK_H
 
-#include "registry.h"
-#include "trie.h"
+#include "weak/registry.h"
+#include "trie/trie.h"
 
 struct trie_walk {
     uint64_t entries, tentative;

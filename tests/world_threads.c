@@ -1,9 +1,9 @@
-/* Real threads that stop of their own accord: src/collector.h's promises without a signal, for the thread sanitizer. */
+/* Real threads that stop of their own accord: src/collector/collector.h's promises without a signal, for the thread sanitizer. */
 #include "config.h"
 
 #include "world.h"
 
-#include "sync.h"
+#include "base/sync.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -95,7 +95,7 @@ void world_safepoint(void)
         with_registers_saved(wait_for_the_start, NULL);
 }
 
-/* In place of src/sync.c: who waits for somebody who stands still has to stand still too. */
+/* In place of src/base/sync.c: who waits for somebody who stands still has to stand still too. */
 void sync_wait_step(unsigned *turns)
 {
     world_safepoint();

@@ -1,0 +1,85 @@
+#include "config.h"
+
+#include "base/pages.h"
+
+#include <errno.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* From here on fewer, larger pages save more in address translation than their zeroing costs. */
+#define HUGE_FROM ((size_t)2 << 20)
+
+void *pages_alloc(size_t size)
+{
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void *pages_alloc_lazily(size_t size)
+{
+    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    return start == MAP_FAILED ? NULL : start;
+}
+
+void *pages_reserve(size_t size, size_t alignment)
+{
+    size_t span = size + alignment;
+    char *start = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (start == MAP_FAILED)
+        return NULL;
+    char *aligned = start + (-(uintptr_t)start & (alignment - 1));
+    if (aligned > start)
+        munmap(start, (size_t)(aligned - start));
+    munmap(aligned + size, (size_t)(start + span - (aligned + size)));
+    return aligned;
+}
+
+/* Of the system's pages, which may be larger than PAGE_BYTES. */
+static size_t offset_in_page(const char *at)
+{
+    return (uintptr_t)at & ((size_t)sysconf(_SC_PAGESIZE) - 1);
+}
+
+bool pages_commit(void *start, size_t size)
+{
+    /* What comes before in its first page is usable already, or may be. */
+    size_t before = offset_in_page(start);
+    start = (char *)start - before;
+    size += before;
+    if (mprotect(start, size, PROT_READ | PROT_WRITE) != 0) {
+        errno = ENOMEM;
+        return false;
+    }
+#ifdef MADV_HUGEPAGE
+    if (size >= HUGE_FROM)
+        (void)madvise(start, size, MADV_HUGEPAGE);
+#endif
+    return true;
+}
+
+void pages_give_back(void *start, size_t size)
+{
+    char *from = start, *end = from + size, *first = from, *last = end - offset_in_page(end);
+    if (offset_in_page(from) != 0)
+        first += (size_t)sysconf(_SC_PAGESIZE) - offset_in_page(from);
+    /* The system takes whole pages only, and none that is locked (mlock): the rest is emptied by hand. */
+    int before = errno;
+    if (first >= last || madvise(first, (size_t)(last - first), MADV_DONTNEED) != 0)
+        first = last = end;
+    errno = before;
+    memset(from, 0, (size_t)(first - from));
+    memset(last, 0, (size_t)(end - last));
+}
+
+void pages_free(void *start, size_t size)
+{
+    (void)munmap(start, size);
+}
+
+size_t pages_physical(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)1 << 30;
+}

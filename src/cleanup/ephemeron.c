@@ -1,0 +1,194 @@
+#include "config.h"
+
+#include "cleanup/ephemeron.h"
+
+#include "base/pages.h"
+#include "base/sync.h"
+#include "collector/collector.h"
+#include "collector/mark.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+/* Those who wait, in chains by the hash of what they wait for. In reserved address space: how many places are used is
+ * settled in each collection. */
+static struct waiter **_Atomic places;
+static size_t places_room;              /* a power of two; written before the places are published */
+static unsigned places_log;             /* of the places that this collection uses */
+static size_t waiting;
+static bool places_used;
+static bool woke_marked;
+
+/* Woken, and not seen to yet. Not at once: that would recurse. */
+static struct waiter *woken;
+
+/* By kind. Written at the library's start. */
+static void (*woken_of_kind[WAITER_KINDS])(struct waiter *waiter);
+static unsigned kinds;
+
+/* An entry takes 64 bytes of this machine's memory, its place eight. */
+#define PLACES_SHARE 8
+#define FEWEST_PLACES ((size_t)1 << 16)
+enum { SMALLEST_LOG = 9 };
+
+uintptr_t ephemeron_new_kind(void (*function)(struct waiter *waiter))
+{
+    assert(kinds < WAITER_KINDS);
+    woken_of_kind[kinds] = function;
+    return kinds++;
+}
+
+bool ephemeron_prepare(void)
+{
+    static spin_lock reserving;
+    if (!mark_prepare())
+        return false;
+    /* Acquire: the room is known. */
+    if (likely(load_acquire(&places) != NULL))
+        return true;
+    size_t room = FEWEST_PLACES, most = pages_physical() / PLACES_SHARE / sizeof(struct waiter *);
+    while (room < most)
+        room *= 2;
+    struct waiter **start;
+    while ((start = pages_alloc_lazily(room * sizeof *start)) == NULL && room > FEWEST_PLACES)
+        room /= 2;
+    if (start == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    spin_acquire(&reserving);
+    bool first = load_relaxed(&places) == NULL;
+    if (first) {
+        places_room = room;
+        store_release(&places, start);
+    }
+    spin_release(&reserving);
+    if (!first)
+        pages_free(start, room * sizeof *start);
+    return true;
+}
+
+/* ---- Waiting ---- */
+
+static struct waiter **place_of(uintptr_t base)
+{
+    uint64_t spread = (uint64_t)(base / COLLECTOR_GRANULE) * UINT64_C(0x9e3779b97f4a7c15);
+    return &load_relaxed(&places)[spread >> (64 - places_log)];
+}
+
+static void notice(const void *base)
+{
+    struct waiter **at = place_of((uintptr_t)base);
+    while (*at != NULL) {
+        struct waiter *waiter = *at;
+        if ((waiter->base & ~WAITER_KIND) != (uintptr_t)base) {
+            at = &waiter->next;
+            continue;
+        }
+        *at = waiter->next;
+        waiter->next = woken;
+        woken = waiter;
+        waiting--;
+    }
+}
+
+void ephemeron_wait(struct waiter *waiter)
+{
+    struct waiter **place = place_of(waiter->base & ~WAITER_KIND);
+    waiter->next = *place;
+    *place = waiter;
+    waiting++;
+    places_used = true;
+    mark_listen(notice);
+}
+
+/* ---- Waking ---- */
+
+void ephemeron_drain(void)
+{
+    for (;;) {
+        mark_drain();
+        struct waiter *waiter = woken;
+        if (waiter == NULL)
+            return;
+        woken = waiter->next;
+        woken_of_kind[waiter->base & WAITER_KIND](waiter);
+    }
+}
+
+void ephemeron_wake(const void *base)
+{
+    if (waiting == 0)
+        return;
+    notice(base);
+    ephemeron_drain();
+}
+
+bool ephemeron_waits(void)
+{
+    return waiting > 0;
+}
+
+/* Wakes what waits for objects that the collector itself has marked since. */
+static void wake_marked(void)
+{
+    size_t count = (size_t)1 << places_log;
+    for (size_t i = 0; waiting > 0 && i < count; i++) {
+        struct waiter **at = &load_relaxed(&places)[i];
+        while (*at != NULL) {
+            struct waiter *waiter = *at;
+            if (!collector_is_marked((void *)(waiter->base & ~WAITER_KIND))) {
+                at = &waiter->next;
+                continue;
+            }
+            *at = waiter->next;
+            waiter->next = woken;
+            woken = waiter;
+            waiting--;
+        }
+    }
+    ephemeron_drain();
+}
+
+void ephemeron_brought_back(const void *object)
+{
+    if (waiting == 0)
+        return;
+    /* Before it tells of the first such object, the collector has marked what finalizers in order keep alive. Of the
+     * others it only marks afterwards what they reach. */
+    if (!woke_marked) {
+        woke_marked = true;
+        wake_marked();
+    }
+    mark_contents(object);
+    ephemeron_drain();
+    ephemeron_wake(object);
+}
+
+/* ---- The steps of a collection ---- */
+
+bool ephemeron_mark_begin(uint64_t expected)
+{
+    if (load_acquire(&places) == NULL) /* acquire: the room is known */
+        return false;
+    places_log = SMALLEST_LOG;
+    while ((uint64_t)1 << places_log < expected && (size_t)1 << places_log < places_room)
+        places_log++;
+    return true;
+}
+
+void ephemeron_reclaim_end(void)
+{
+    if (!places_used)
+        return;
+    /* Who still waits is dead, and perhaps freed already. */
+    size_t bytes = sizeof(struct waiter *) << places_log;
+    if (bytes > PAGE_BYTES)
+        pages_give_back((void *)load_relaxed(&places), bytes);
+    else
+        memset((void *)load_relaxed(&places), 0, bytes);
+    waiting = 0;
+    places_used = woke_marked = false;
+    mark_listen(NULL);
+}

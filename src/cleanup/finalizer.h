@@ -1,0 +1,36 @@
+/* Finalizers: what they need of a collection. The public functions are in <hapax/finalizer.h>.
+ *
+ * When marking has ended, what the contents of every unmarked object with a finalizer reach is marked, but not these
+ * objects themselves. Those still unmarked are reached by no other one, nor by themselves: they are condemned, and
+ * their finalizers are queued. The others are kept for a later collection; those of a cycle for ever. */
+#ifndef HAPAX_FINALIZER_PRIVATE_H
+#define HAPAX_FINALIZER_PRIVATE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* Why the object with this base can have no finalizer, or NULL if it can. Set at the library's start; the caller holds the
+ * object and owns nothing. */
+extern const char *(*finalizer_obstacle)(const void *base);
+
+/* mark_end. The first when the values of weak maps are marked and before the weak words are looked at, for which a
+ * condemned object is dead; the second after that: the object itself stays for its finalizer. */
+void finalizer_mark_end(void);
+void finalizer_mark_condemned(void);
+
+/* A foreign finalizer is about to get this object: what it reaches is condemned no longer. */
+void finalizer_brought_back(const void *object);
+
+/* reclaim_end, first of all: settles who was condemned. */
+void finalizer_settle(void);
+/* reclaim_end. Whether this object was condemned by the collection that runs: weak pointers to it turn NULL. */
+bool finalizer_condemned(const void *base);
+/* reclaim_end, after everybody has asked that: queues the finalizers. */
+void finalizer_reclaim_end(void);
+
+struct finalizer_counts {
+    uint64_t queued, run;
+};
+void finalizer_counts(struct finalizer_counts *counts);
+
+#endif

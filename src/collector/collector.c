@@ -1,0 +1,394 @@
+/* The collector layer on bdwgc. */
+#include "config.h"
+
+#include "collector/collector.h"
+
+#include "base/sync.h"
+
+#include <assert.h>
+#include <dlfcn.h>
+#include <errno.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#ifndef GC_THREADS
+#define GC_THREADS 1
+#endif
+#define GC_NO_THREAD_REDIRECTS 1
+#include <gc/gc.h>
+#include <gc/gc_inline.h>
+#include <gc/gc_mark.h>
+
+static_assert(COLLECTOR_GRANULE == GC_GRANULE_BYTES, "the collector's granule");
+
+static struct collector_hooks hooks;
+static GC_on_collection_event_proc previous_event;
+static GC_push_other_roots_proc previous_push;
+static GC_await_finalize_proc previous_await;
+
+/* The collector's own number of the last collection that our hooks saw. Written inside collections only, with the
+ * allocator lock held; read by collector_check without it: a stale value only makes the check look again. */
+static _Atomic GC_word seen_collection;
+
+/* What the collection that runs has told us; with the allocator lock held. */
+static bool marking;        /* the world is stopped, and marking has begun */
+static bool roots_pushed;
+
+/* What has to be added to a size, so that a pointer one past the end leads to no neighbour. */
+static size_t end_byte;
+
+/* This thread ran GC_INIT on our behalf. bdwgc takes it for the main one and makes it known by itself. */
+static _Thread_local bool is_starter;
+
+/* May be called with the world stopped. */
+static _Noreturn void cut_off(const char *what)
+{
+    const char *parts[] = {
+        "hapax: a collection passed unseen: another part of this program has replaced the collector's ", what,
+        " without calling the previous one; weak pointers and handles can no longer be trusted\n"};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
+        if (write(STDERR_FILENO, parts[i], strlen(parts[i])) < 0)
+            break;
+    abort();
+}
+
+static const char event_callback[] = "event callback (GC_set_on_collection_event)";
+static const char roots_callback[] = "callback for further roots (GC_set_push_other_roots)";
+
+static void on_event(GC_EventType event)
+{
+    switch (event) {
+    case GC_EVENT_MARK_START:
+        marking = true;
+        roots_pushed = false;
+        break;
+    case GC_EVENT_MARK_END:
+        if (!roots_pushed)
+            cut_off(roots_callback);
+        store_relaxed(&seen_collection, GC_get_gc_no());
+        hooks.mark_end();
+        break;
+    case GC_EVENT_PRE_START_WORLD:
+        marking = false;
+        break;
+    case GC_EVENT_RECLAIM_END:
+        hooks.reclaim_end();
+        break;
+    default:
+        break;
+    }
+    if (previous_event != NULL)
+        previous_event(event);
+}
+
+static void GC_CALLBACK await_finalizer(void *object)
+{
+    if (previous_await != NULL)
+        previous_await(object);
+    hooks.brought_back(object);
+}
+
+static void GC_CALLBACK push_other_roots(void)
+{
+    /* Marking has begun: without the event that says so, this collection would end unseen as well. An incremental one
+     * comes by here several times; there the number tells, a collection later. */
+    if (GC_is_incremental_mode() ? GC_get_gc_no() != load_relaxed(&seen_collection) : !marking)
+        cut_off(event_callback);
+    if (previous_push != NULL)
+        previous_push();
+    hooks.push_roots();
+    roots_pushed = true;
+}
+
+/* Puts our callbacks in front of those that are there, once: others may have come in front of ours since. */
+static void hang_in(void)
+{
+    static bool done;
+    if (done)
+        return;
+    done = true;
+    previous_event = GC_get_on_collection_event();
+    GC_set_on_collection_event(on_event);
+    previous_push = GC_get_push_other_roots();
+    GC_set_push_other_roots(push_other_roots);
+    previous_await = GC_get_await_finalize_proc();
+    GC_set_await_finalize_proc(await_finalizer);
+}
+
+int collector_start(const struct collector_hooks *our_hooks)
+{
+    hooks = *our_hooks;
+    if (!GC_is_init_called()) {
+        GC_INIT();
+        is_starter = true;
+    }
+    GC_allow_register_threads();
+    /* Where all interior pointers count, the collector adds the byte itself. */
+    end_byte = GC_get_all_interior_pointers() ? 0 : 1;
+    store_relaxed(&seen_collection, GC_get_gc_no());
+    hang_in();
+    return 0;
+}
+
+/* A thread may block all signals; one that does not answer the collector's would never stop for it. */
+static void let_signals_through(void)
+{
+    int signals[2];
+    sigset_t set;
+    collector_unblockable_signals(signals);
+    sigemptyset(&set);
+    sigaddset(&set, signals[0]);
+    sigaddset(&set, signals[1]);
+    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+}
+
+int collector_register_thread(void)
+{
+    if (GC_thread_is_registered()) {
+        /* The one that ran GC_INIT for us would, when it ends without a word, make the next collection abort. */
+        if (is_starter)
+            let_signals_through();
+        return is_starter;
+    }
+    let_signals_through();
+    struct GC_stack_base base;
+    if (GC_get_stack_base(&base) != GC_SUCCESS || GC_register_my_thread(&base) != GC_SUCCESS) {
+        errno = ENOTSUP;
+        return -1;
+    }
+    return 1;
+}
+
+void collector_unregister_thread(void)
+{
+    /* A cancelled thread ends with all signals blocked: it would wait for a collection that waits for it. */
+    let_signals_through();
+    is_starter = false;
+    GC_unregister_my_thread();
+}
+
+/* In the hard build collections come all the time, above all while little is allocated yet: between any two of the first
+ * allocations, then a little less often each time, so that tests with many objects come to an end. */
+static void collect_often(void)
+{
+#ifdef HAPAX_HARD_TESTS
+    static atomic_count allocated, collections;
+    uint64_t number = add_relaxed(&allocated, 1u);
+    if (number % (1 + load_relaxed(&collections) / 16) == 0) {
+        add_relaxed(&collections, 1u);
+        GC_gcollect();
+    }
+#endif
+}
+
+void *collector_alloc_scanned(size_t size)
+{
+    collect_often();
+    return size <= SIZE_MAX - end_byte ? GC_MALLOC(size + end_byte) : NULL;
+}
+
+void *collector_alloc_plain(size_t size)
+{
+    collect_often();
+    return GC_MALLOC_ATOMIC(size);
+}
+
+void *collector_alloc_root(size_t size)
+{
+    collect_often();
+    return GC_MALLOC_UNCOLLECTABLE(size);
+}
+
+void collector_free_root(void *block)
+{
+    GC_FREE(block);
+}
+
+enum { KIND_PLAIN = 0 };
+
+void collector_alloc_run(size_t size, void **run)
+{
+    collect_often();
+    /* bdwgc stores the list before another collection can begin. */
+    GC_generic_malloc_many(size, KIND_PLAIN, run);
+}
+
+size_t collector_run_limit(void)
+{
+    return 2048;
+}
+
+void collector_wrote(const void *object)
+{
+    GC_END_STUBBORN_CHANGE(object);
+}
+
+void collector_recognize_offset(size_t offset)
+{
+    GC_register_displacement(offset);
+}
+
+void *collector_base(const void *pointer)
+{
+    /* GC_base reads only the block's header. */
+    return GC_base((void *)(uintptr_t)pointer);
+}
+
+size_t collector_size(const void *base)
+{
+    return GC_size(base);
+}
+
+bool collector_is_static(const void *pointer)
+{
+    Dl_info info;
+    return dladdr(pointer, &info) != 0;
+}
+
+bool collector_is_marked(const void *base)
+{
+    return GC_is_marked(base) != 0;
+}
+
+void collector_mark(const void *base)
+{
+    GC_set_mark_bit(base);
+}
+
+void collector_unmark(const void *base)
+{
+    GC_clear_mark_bit(base);
+}
+
+/* Objects of every kind but the plain one are searched from end to end: that marks at least what the collector would,
+ * whatever it knows of their layout. */
+size_t collector_scan_size(const void *base)
+{
+    size_t size;
+    return GC_get_kind_and_size(base, &size) == KIND_PLAIN ? 0 : size;
+}
+
+void *collector_mark_word(uintptr_t word, size_t *scan)
+{
+    if (word < (uintptr_t)GC_least_plausible_heap_addr || word > (uintptr_t)GC_greatest_plausible_heap_addr)
+        return NULL;
+    void *base = GC_base((void *)word);
+    if (base == NULL || GC_is_marked(base))
+        return NULL;
+    GC_set_mark_bit(base);
+    *scan = collector_scan_size(base);
+    return base;
+}
+
+static void GC_CALLBACK visit_marked(void *base, size_t size, void *data)
+{
+    void (*visit)(const void *, size_t) = *(void (**)(const void *, size_t))data;
+    (void)size;
+    size_t scan = collector_scan_size(base);
+    if (scan > 0)
+        visit(base, scan);
+}
+
+void collector_each_marked(void (*visit)(const void *base, size_t scan))
+{
+    GC_enumerate_reachable_objects_inner(visit_marked, &visit);
+}
+
+size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
+{
+    /* In a register, instead of one indirection more for each word. */
+    int (*is_marked)(const void *) = GC_is_marked;
+    __asm__("" : "+r"(is_marked));
+    size_t found = 0;
+    for (size_t i = 0; i < count; i++) {
+        indices[found] = (uint16_t)i;
+        if (likely(words[i] >= COLLECTOR_GRANULE))
+            found += is_marked((const void *)words[i]) == 0;
+    }
+    return found;
+}
+
+bool collector_survived(const void *base)
+{
+    /* The sweep may already have freed the whole block; GC_base notices, GC_is_marked would not. */
+    return GC_base((void *)(uintptr_t)base) == base && GC_is_marked(base) != 0;
+}
+
+void collector_push_range(const void *start, const void *end)
+{
+    /* Eagerly: each range pushed as it is would take a place on a mark stack that may not overflow here. */
+    GC_push_all_eager((void *)(uintptr_t)start, (void *)(uintptr_t)end);
+}
+
+static void *GC_CALLBACK nothing(void *unused)
+{
+    return unused;
+}
+
+void collector_wait(void)
+{
+    GC_call_with_alloc_lock(nothing, NULL);
+}
+
+struct exclusion {
+    void (*function)(void *);
+    void *argument;
+};
+
+static void *GC_CALLBACK run_excluded(void *data)
+{
+    struct exclusion *exclusion = data;
+    exclusion->function(exclusion->argument);
+    return NULL;
+}
+
+void collector_exclude(void (*function)(void *), void *argument)
+{
+    struct exclusion exclusion = {function, argument};
+    GC_call_with_alloc_lock(run_excluded, &exclusion);
+}
+
+void collector_collect(void)
+{
+    GC_gcollect();
+}
+
+void collector_collect_early(void)
+{
+    if (!GC_is_incremental_mode())
+        GC_gcollect();
+}
+
+void collector_check(void)
+{
+    GC_word before = load_relaxed(&seen_collection);
+    /* Where the two differ, one may have ended between the loads. */
+    if (GC_get_gc_no() != before && load_relaxed(&seen_collection) == before)
+        cut_off(event_callback);
+}
+
+void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes)
+{
+    GC_word heap, free_part, unmapped;
+    GC_get_heap_usage_safe(&heap, &free_part, &unmapped, NULL, NULL);
+    *heap_bytes = heap;
+    *free_bytes = free_part;
+}
+
+void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes)
+{
+    struct GC_prof_stats_s stats = {0};
+    GC_get_prof_stats_unsafe(&stats, sizeof stats);
+    /* Without what was given back to the system, as in collector_heap. */
+    *heap_bytes = stats.heapsize_full - stats.unmapped_bytes;
+    *free_bytes = stats.free_bytes_full - stats.unmapped_bytes;
+}
+
+void collector_unblockable_signals(int signals[2])
+{
+    signals[0] = GC_get_suspend_signal();
+    signals[1] = GC_get_thr_restart_signal();
+}

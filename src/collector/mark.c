@@ -1,0 +1,126 @@
+#include "config.h"
+
+#include "collector/mark.h"
+
+#include "base/pages.h"
+#include "base/sync.h"
+#include "collector/collector.h"
+
+#include <errno.h>
+
+/* An object that is left to search. */
+struct range {
+    const uintptr_t *start;
+    size_t words;
+};
+
+/* Each object stands on the stack at most once and takes a granule at least, so this share of the machine's memory
+ * does not overflow before the heap has outgrown the machine. */
+#define STACK_SHARE 4
+#define SMALLEST_STACK ((size_t)1 << 20)
+#define KEPT_BYTES ((size_t)256 << 10)     /* not given back after each collection */
+
+size_t mark_room_wanted;
+
+static struct range *_Atomic stack;
+static size_t room, depth, deepest;        /* room is written before the stack is published */
+static bool overflowed;
+static void (*noticed_by)(const void *base);
+
+bool mark_prepare(void)
+{
+    static spin_lock reserving;
+    /* Acquire: the room is known. */
+    if (likely(load_acquire(&stack) != NULL))
+        return true;
+    size_t bytes = pages_physical() / STACK_SHARE;
+    if (mark_room_wanted != 0)
+        bytes = mark_room_wanted * sizeof(struct range);
+    struct range *start;
+    while ((start = pages_alloc_lazily(bytes)) == NULL && bytes > SMALLEST_STACK)
+        bytes /= 2;
+    if (start == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    spin_acquire(&reserving);
+    bool first = load_relaxed(&stack) == NULL;
+    if (first) {
+        room = bytes / sizeof(struct range);
+        store_release(&stack, start);
+    }
+    spin_release(&reserving);
+    if (!first)
+        pages_free(start, bytes);
+    return true;
+}
+
+static void push(const void *base, size_t scan)
+{
+    __builtin_prefetch(base);
+    load_relaxed(&stack)[depth++] = (struct range){base, scan / sizeof(uintptr_t)};
+    if (depth > deepest)
+        deepest = depth;
+}
+
+static void search(struct range range)
+{
+    for (size_t i = 0; i < range.words; i++)
+        mark_word(range.start[i]);
+}
+
+void mark_word(uintptr_t word)
+{
+    size_t scan;
+    const void *base = collector_mark_word(word, &scan);
+    if (base == NULL)
+        return;
+    if (scan > 0) {
+        if (likely(depth < room))
+            push(base, scan);
+        else
+            overflowed = true;
+    }
+    if (unlikely(noticed_by != NULL))
+        noticed_by(base);
+}
+
+void mark_contents(const void *base)
+{
+    search((struct range){base, collector_scan_size(base) / sizeof(uintptr_t)});
+}
+
+static void empty_stack(void)
+{
+    while (depth > 0)
+        search(load_relaxed(&stack)[--depth]);
+}
+
+/* One of those that were left out, or one whose contents are marked already. */
+static void search_again(const void *base, size_t scan)
+{
+    search((struct range){base, scan / sizeof(uintptr_t)});
+    empty_stack();
+}
+
+void mark_drain(void)
+{
+    empty_stack();
+    while (unlikely(overflowed)) {
+        overflowed = false;
+        collector_each_marked(search_again);
+    }
+}
+
+void mark_listen(void (*noticed)(const void *base))
+{
+    noticed_by = noticed;
+}
+
+void mark_finish(void)
+{
+    size_t bytes = deepest * sizeof(struct range);
+    if (bytes > KEPT_BYTES)
+        pages_give_back(load_relaxed(&stack), bytes);
+    deepest = 0;
+}

@@ -1,0 +1,94 @@
+#include "config.h"
+
+#include "collector/reach.h"
+
+#include "base/pages.h"
+#include "base/sync.h"
+#include "collector/collector.h"
+
+#include <errno.h>
+
+enum { LIMIT = 1 << 18, SLOTS = 2 * LIMIT, KEPT = 1 << 12 };
+
+size_t reach_limit = LIMIT;
+
+/* Reserved together. The queue holds the objects seen, in their order; the slots, for linear probing, their numbers
+ * from 1. */
+struct memory {
+    const void *queue[LIMIT];
+    uint32_t slots[SLOTS];
+    uint32_t slot_of[LIMIT];    /* by number */
+};
+static struct memory *_Atomic memory;
+static size_t seen;
+size_t reach_passed;
+
+bool reach_prepare(void)
+{
+    /* Acquire: pairs with the exchange below. */
+    if (likely(load_acquire(&memory) != NULL))
+        return true;
+    struct memory *fresh = pages_alloc_lazily(sizeof *fresh), *none = NULL;
+    if (fresh == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    if (!cas_acq_rel(&memory, &none, fresh))
+        pages_free(fresh, sizeof *fresh);
+    return true;
+}
+
+static uint32_t *find_slot(const void *base)
+{
+    struct memory *known = load_relaxed(&memory);
+    uint64_t spread = (uintptr_t)base / COLLECTOR_GRANULE * UINT64_C(0x9e3779b97f4a7c15);
+    size_t slot = (size_t)(spread >> 32) % SLOTS;
+    while (known->slots[slot] != 0 && known->queue[known->slots[slot] - 1] != base)
+        slot = (slot + 1) % SLOTS;
+    return &known->slots[slot];
+}
+
+/* False where an object would have to be remembered and cannot. */
+static bool look_into(const void *base, bool (*enter)(const void *base))
+{
+    struct memory *known = load_relaxed(&memory);
+    /* The world may be running: somebody else may write where the search only passes through. */
+    const atomic_word *words = base;
+    size_t count = collector_scan_size(base) / sizeof *words;
+    for (size_t i = 0; i < count; i++) {
+        const void *next = collector_base((void *)load_relaxed(&words[i]));
+        uint32_t *slot = next != NULL ? find_slot(next) : NULL;
+        if (slot == NULL || *slot != 0 || !enter(next))
+            continue;
+        if (seen == reach_limit)
+            return false;
+        known->queue[seen++] = next;
+        known->slot_of[seen - 1] = (uint32_t)(slot - known->slots);
+        *slot = (uint32_t)seen;
+    }
+    return true;
+}
+
+bool reach_search(const void *from, bool (*enter)(const void *base))
+{
+    if (load_acquire(&memory) == NULL) /* acquire: as in reach_prepare */
+        return false;
+    size_t next = seen;
+    bool complete = look_into(from, enter);
+    while (complete && next < seen)
+        complete = look_into(load_relaxed(&memory)->queue[next++], enter);
+    return complete;
+}
+
+void reach_forget(void)
+{
+    struct memory *known = load_relaxed(&memory);
+    reach_passed += seen;
+    if (seen > KEPT) {
+        /* What was used of the slots is spread over all of them. */
+        pages_give_back(known, sizeof *known);
+        seen = 0;
+    }
+    while (seen > 0)
+        known->slots[known->slot_of[--seen]] = 0;
+}

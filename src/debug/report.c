@@ -1,0 +1,224 @@
+#include "config.h"
+
+#include "debug/report.h"
+
+#include "base/environment.h"
+#include "base/sync.h"
+#include "debug/source_place.h"
+#include "runtime/background.h"
+
+#include <dlfcn.h>
+#include <errno.h>
+#include <execinfo.h>
+#include <inttypes.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/auxv.h>
+
+bool debug_report_of_collections;
+static bool is_on;
+
+struct report {
+    bool is_collection;
+    union {
+        struct never_dies never_dies;
+        struct collection_report collection;
+    };
+};
+
+/* Written by collections, one at a time; read under the lock. */
+enum { ROOM = 1024 };
+static struct report reports[ROOM];
+static atomic_count written, printed, lost;
+
+/* Held while somebody prints. Nobody who holds it waits for the collector. */
+static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
+static sem_t wake;
+
+/* ---- Inside a collection ---- */
+
+static bool put(const struct report *report)
+{
+    uint64_t number = load_relaxed(&written);
+    /* Acquire: whoever printed what was here before is done with it. */
+    if (number - load_acquire(&printed) == ROOM)
+        return false;
+    reports[number % ROOM] = *report;
+    store_release(&written, number + 1);   /* release: it is filled in */
+    return true;
+}
+
+bool debug_report_never_dies(const struct never_dies *never_dies)
+{
+    struct report report = {.is_collection = false, .never_dies = *never_dies};
+    return put(&report);
+}
+
+void debug_report_collected(const struct collection_report *collection)
+{
+    struct report report = {.is_collection = true, .collection = *collection};
+    if (!put(&report))
+        add_relaxed(&lost, 1u);
+}
+
+void debug_report_wake(void)
+{
+    if (load_relaxed(&written) != load_relaxed(&printed))
+        sem_post(&wake);
+}
+
+/* ---- Printing ---- */
+
+/* Many objects are made in one place. The lock is held. */
+static const char *describe_site(const void *site)
+{
+    enum { PLACES = 16 };
+    static struct {
+        const void *site;
+        char text[500];
+    } known[PLACES];
+    static unsigned next;
+    for (unsigned i = 0; i < PLACES; i++)
+        if (known[i].site == site && known[i].text[0] != '\0')
+            return known[i].text;
+    unsigned fresh = next++ % PLACES;
+    known[fresh].site = site;
+    source_place_describe(site, known[fresh].text, sizeof known[fresh].text);
+    return known[fresh].text;
+}
+
+static void print_never_dies(const struct never_dies *report)
+{
+    static const char *const reasons[] = {
+        [CLEANUP_ARGUMENT_REACHES] = "never dies, and its cleanup never runs: only the cleanup's argument reaches it; the "
+                                "cleanup was added in",
+        [FINALIZER_ARGUMENT_REACHES] = "never dies, and its finalizer never runs: only the finalizer's argument reaches it; "
+                                  "the finalizer was set in",
+        [CYCLE_OF_FINALIZERS] = "never dies, and its finalizer never runs: the object reaches itself; the finalizer was "
+                                "set in",
+    };
+    const char *site = describe_site(report->site);
+    fprintf(stderr, "hapax: %s of %zu bytes at %p %s %s\n", report->type[0] != '\0' ? report->type : "object", report->size,
+            report->object, reasons[report->reason], site);
+}
+
+static void print_collection(const struct collection_report *report)
+{
+    fprintf(stderr,
+            "hapax: collection %" PRIu64 ": %.3f ms in hapax, %.3f ms of it with the threads stopped; heap %" PRIu64
+            " KiB, %" PRIu64 " KiB free; cleanups: %" PRIu64 " pending, %" PRIu64 " queued, %" PRIu64
+            " run; finalizers: %" PRIu64 " queued, %" PRIu64 " run\n",
+            report->number, (double)report->library_ns / 1e6, (double)report->pause_ns / 1e6, report->heap_bytes >> 10,
+            report->free_bytes >> 10, report->cleanups_pending, report->cleanups_queued, report->cleanups_run,
+            report->finalizers_queued, report->finalizers_run);
+}
+
+void debug_report_print(void)
+{
+    if (likely(!is_on))
+        return;
+    int before = errno;
+    pthread_mutex_lock(&printing);
+    for (uint64_t number; (number = load_relaxed(&printed)) != load_acquire(&written);) { /* acquire: pairs with put */
+        struct report report = reports[number % ROOM];
+        store_release(&printed, number + 1);   /* release: it has been read */
+        if (report.is_collection)
+            print_collection(&report.collection);
+        else
+            print_never_dies(&report.never_dies);
+    }
+    uint64_t missing = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    if (missing > 0)
+        fprintf(stderr, "hapax: %" PRIu64 " lines about collections came too fast\n", missing);
+    pthread_mutex_unlock(&printing);
+    errno = before;
+}
+
+/* Not known to the collector: it touches no collected memory. */
+static void *keep_printing(void *unused)
+{
+    (void)unused;
+    pthread_setname_np(pthread_self(), "hapax-debug");
+    for (;;) {
+        while (sem_wait(&wake) != 0 && errno == EINTR)
+            ;
+        debug_report_print();
+    }
+    return NULL;
+}
+
+/* ---- The place of a call ---- */
+
+static const void *file_of(const void *address)
+{
+    Dl_info info;
+    return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
+}
+
+/* The innermost caller outside of the library's file. Where the library is a part of the program itself, its own callers
+ * look like everybody else. */
+const void *debug_report_site(const void *caller)
+{
+    enum { FRAMES = 24 };
+    const void *library = file_of((const void *)(uintptr_t)&debug_report_site);
+    if (library == file_of((const void *)getauxval(AT_PHDR)))
+        return caller;
+    void *frames[FRAMES];
+    int count = backtrace(frames, FRAMES), i = 0;
+    /* A sanitizer's frames may come first. */
+    while (i < count && file_of(frames[i]) != library)
+        i++;
+    while (i < count && file_of(frames[i]) == library)
+        i++;
+    return i < count ? frames[i] : caller;
+}
+
+/* ---- Start and fork ---- */
+
+int debug_report_start(void)
+{
+    static bool done;
+    if (done)
+        return 0;
+    debug_report_of_collections = environment_debug("stats");
+    is_on = debug_report_of_collections || environment_debug("cleanups");
+    if (is_on) {
+        if (sem_init(&wake, 0, 0) != 0)
+            return -1;
+        int error = background_start(keep_printing, NULL);
+        if (error != 0) {
+            errno = error;
+            return -1;
+        }
+        /* What has come last is printed by the end of the process. */
+        atexit(debug_report_print);
+    }
+    done = true;
+    return 0;
+}
+
+void debug_report_fork_prepare(void)
+{
+    if (is_on)
+        pthread_mutex_lock(&printing);
+}
+
+void debug_report_fork_parent(void)
+{
+    if (is_on)
+        pthread_mutex_unlock(&printing);
+}
+
+void debug_report_fork_child(void)
+{
+    if (!is_on)
+        return;
+    /* The parent prints what has come before. */
+    store_relaxed(&printed, load_relaxed(&written));
+    pthread_mutex_unlock(&printing);
+    sem_init(&wake, 0, 0);
+    /* Where no thread can be had, hapax_collect still prints. */
+    (void)background_start(keep_printing, NULL);
+}

@@ -1,0 +1,53 @@
+/* HAPAX_DEBUG=cleanups and HAPAX_DEBUG=stats: what collections find out, told on standard error.
+ *
+ * A collection leaves its reports in memory of ours. A thread that the collector does not know prints them, and whoever
+ * calls hapax_collect, so that they are out when that returns. */
+#ifndef HAPAX_DEBUG_REPORT_H
+#define HAPAX_DEBUG_REPORT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum debug_report_reason { CLEANUP_ARGUMENT_REACHES, FINALIZER_ARGUMENT_REACHES, CYCLE_OF_FINALIZERS };
+
+enum { DEBUG_REPORT_TYPE_BYTES = 40 };
+
+/* An object that will never die, or whose finalizer will never run. */
+struct never_dies {
+    const void *object;
+    size_t size;
+    char type[DEBUG_REPORT_TYPE_BYTES];    /* empty: unknown */
+    const void *site;           /* the address of a call */
+    enum debug_report_reason reason;
+};
+
+/* What one collection was like. */
+struct collection_report {
+    uint64_t number, pause_ns, library_ns, heap_bytes, free_bytes;
+    uint64_t cleanups_pending, cleanups_queued, cleanups_run, finalizers_queued, finalizers_run;
+};
+
+/* Whether lines about collections are wanted. */
+extern bool debug_report_of_collections;
+
+/* The library's start: reads the switches. 0 or -1 with errno. */
+int debug_report_start(void);
+
+/* Inside a collection. False where there is no room now. */
+bool debug_report_never_dies(const struct never_dies *report);
+void debug_report_collected(const struct collection_report *report);
+/* reclaim_end: has what has come printed. */
+void debug_report_wake(void);
+
+/* Prints what has come, and waits for others who are at it. The caller owns nothing. */
+void debug_report_print(void);
+
+/* Where the library was called from; the public function that asks was called from `caller`. */
+const void *debug_report_site(const void *caller);
+
+void debug_report_fork_prepare(void);
+void debug_report_fork_parent(void);
+void debug_report_fork_child(void);
+
+#endif

@@ -1,0 +1,194 @@
+#include "config.h"
+
+#include <hapax.h>
+
+#include "library/library.h"
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "base/sync.h"
+#include "cleanup/cleanup.h"
+#include "cleanup/ephemeron.h"
+#include "cleanup/executor.h"
+#include "cleanup/finalizer.h"
+#include "collector/collector.h"
+#include "collector/mark.h"
+#include "debug/argument_proxy.h"
+#include "debug/report.h"
+#include "runtime/roots.h"
+#include "runtime/start.h"
+#include "runtime/thread.h"
+#include "systems/single_flight.h"
+#include "systems/weak_map.h"
+#include "systems/worker.h"
+#include "trie/trie.h"
+#include "values/canonical.h"
+#include "weak/churn.h"
+#include "weak/registry.h"
+
+#include <errno.h>
+#include <pthread.h>
+
+/* Written inside collections, one at a time; read by whoever asks. */
+static atomic_count collections, collector_ns, last_pause_ns;
+
+/* ---- A collection ---- */
+
+static void push_roots(void)
+{
+    churn_mark_begin();
+    roots_push();
+}
+
+static void mark_end(void)
+{
+    uint64_t begin = monotonic_ns();
+    churn_mark_end();
+    thread_mark_runs();
+    /* First what else lives: what weak maps and finalizers keep. Then the weak words, for which an object that waits for
+     * its finalizer is dead; then the cleanups, for which it is not. */
+    if (ephemeron_mark_begin(weak_map_waiters() + argument_proxy_waiters()))
+        weak_map_mark_end();
+    argument_proxy_mark_end();
+    finalizer_mark_end();
+    registry_mark_end();
+    finalizer_mark_condemned();
+    cleanup_mark_end();
+    uint64_t spent = monotonic_ns() - begin;
+    store_relaxed(&last_pause_ns, spent);
+    add_relaxed(&collector_ns, spent);
+}
+
+static void brought_back(const void *object)
+{
+    ephemeron_brought_back(object);
+    finalizer_brought_back(object);
+}
+
+static void report_collection(uint64_t reclaim_ns)
+{
+    struct cleanup_counts cleanups;
+    struct finalizer_counts finalizers;
+    cleanup_counts(&cleanups);
+    finalizer_counts(&finalizers);
+    uint64_t pause_ns = load_relaxed(&last_pause_ns);
+    struct collection_report report = {
+        .number = load_relaxed(&collections),
+        .pause_ns = pause_ns,
+        .library_ns = pause_ns + reclaim_ns,
+        .cleanups_pending = cleanups.pending,
+        .cleanups_queued = cleanups.queued,
+        .cleanups_run = cleanups.run,
+        .finalizers_queued = finalizers.queued,
+        .finalizers_run = finalizers.run,
+    };
+    collector_heap_inside(&report.heap_bytes, &report.free_bytes);
+    debug_report_collected(&report);
+}
+
+static void reclaim_end(void)
+{
+    uint64_t begin = monotonic_ns();
+    finalizer_settle();
+    uint64_t evicted = registry_reclaim_end();
+    cleanup_reclaim_end();
+    finalizer_reclaim_end();
+    ephemeron_reclaim_end();
+    argument_proxy_reclaim_end();
+    mark_finish();
+    executor_wake();
+    churn_reclaim_end(evicted);
+    uint64_t spent = monotonic_ns() - begin;
+    add_relaxed(&collections, 1u);
+    add_relaxed(&collector_ns, spent);
+    if (unlikely(debug_report_of_collections))
+        report_collection(spent);
+    debug_report_wake();
+}
+
+void library_times(struct library_times *times)
+{
+    times->collections = load_relaxed(&collections);
+    times->collector_ns = load_relaxed(&collector_ns);
+    times->last_pause_ns = load_relaxed(&last_pause_ns);
+}
+
+/* ---- A fork ---- */
+
+/* These handlers are registered after the collector's own, so they run before it takes its lock: nobody who holds a
+ * lock of ours waits for the collector, and a collection that ends meanwhile takes none of ours. Who asks a registry
+ * does both, so nobody asks by then. From the outside in. */
+static void before_fork(void)
+{
+    /* Some versions of the collector cannot fork a thread that they do not know. */
+    (void)thread_enter();
+    debug_report_fork_prepare();
+    executor_fork_prepare();
+    single_flight_fork_prepare();
+    cleanup_fork_prepare();
+    registry_fork_prepare();
+    trie_fork_prepare();
+    thread_fork_prepare();
+}
+
+static void after_fork_in_parent(void)
+{
+    thread_fork_parent();
+    trie_fork_parent();
+    registry_fork_parent();
+    cleanup_fork_done();
+    single_flight_fork_parent();
+    executor_fork_parent();
+    debug_report_fork_parent();
+}
+
+static void after_fork_in_child(void)
+{
+    thread_fork_child();
+    trie_fork_child();
+    registry_fork_child();
+    cleanup_fork_done();
+    single_flight_fork_child();
+    worker_fork_child();
+    executor_fork_child();
+    debug_report_fork_child();
+}
+
+/* ---- The start ---- */
+
+static const char *obstacle_to_finalizer(const void *base)
+{
+    return registry_type_of(base) != NULL ? "the object is a handle" : NULL;
+}
+
+int start_parts(void)
+{
+    static const struct collector_hooks hooks = {push_roots, mark_end, brought_back, reclaim_end};
+    static const struct executor_chore chore = {registry_wants_care, registry_care};
+    static bool hashing, threads;
+    if (!hashing && hash_start() != 0)
+        return -1;
+    hashing = true;
+    if (!threads && thread_start() != 0)
+        return -1;
+    threads = true;
+    weak_map_start();
+    argument_proxy_start();
+    finalizer_obstacle = obstacle_to_finalizer;
+    if (debug_report_start() != 0 || executor_start_up(chore) != 0 || collector_start(&hooks) != 0)
+        return -1;
+    /* Whoever holds the bytes of a canonical value holds the value. */
+    collector_recognize_offset(SHORT_VALUE);
+    collector_recognize_offset(WIDE_VALUE);
+    int error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    if (error != 0) {
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+int hapax_init(void)
+{
+    return thread_enter() != NULL ? 0 : -1;
+}

@@ -1,0 +1,13 @@
+#include "config.h"
+
+#include "runtime/place.h"
+
+#include "collector/collector.h"
+
+enum memory_place memory_place(const void *pointer, void **base)
+{
+    *base = collector_base(pointer);
+    if (*base != NULL)
+        return MEMORY_COLLECTED;
+    return collector_is_static(pointer) ? MEMORY_STATIC : MEMORY_FOREIGN;
+}

@@ -1,0 +1,9 @@
+/* What keeps objects alive by the program's own word: pinned objects, and ranges of memory that are searched for
+ * pointers. The public functions are in <hapax/memory.h>. */
+#ifndef HAPAX_ROOTS_H
+#define HAPAX_ROOTS_H
+
+/* push_roots: pinned objects and what root ranges hold. */
+void roots_push(void);
+
+#endif

@@ -1,0 +1,162 @@
+#include "config.h"
+
+#include "runtime/thread.h"
+
+#include "runtime/start.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+
+_Thread_local struct thread *thread_self;
+
+/* Protects the handing out of struct thread. */
+static spin_lock threads_lock;
+static struct thread *_Atomic threads;
+static pthread_key_t at_thread_end;
+
+static void let_go_of(struct thread *thread)
+{
+    for (unsigned i = 0; i <= RUN_GRANULES; i++)
+        thread->runs[i] = NULL;
+    /* Release: whoever takes it over finds it empty. */
+    store_release(&thread->in_use, false);
+}
+
+static void leave(void *data)
+{
+    struct thread *self = data;
+    bool ours = self->ours;
+    thread_self = NULL;
+    let_go_of(self);
+    if (ours)
+        collector_unregister_thread();
+}
+
+int thread_start(void)
+{
+    int error = pthread_key_create(&at_thread_end, leave);
+    if (error != 0) {
+        errno = error;
+        return -1;
+    }
+    return 0;
+}
+
+static struct thread *take_over(void)
+{
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next) {
+        bool free = false;
+        if (!load_relaxed(&thread->in_use) && cas_acquire(&thread->in_use, &free, true))
+            return thread;
+    }
+    return NULL;
+}
+
+static struct thread *new_thread(void)
+{
+    static atomic_uint made;
+    struct thread *thread = take_over();
+    if (thread != NULL)
+        return thread;
+    thread = calloc(1, sizeof *thread);
+    if (thread == NULL)
+        return NULL;
+    thread->lane = add_relaxed(&made, 1u);
+    store_relaxed(&thread->in_use, true);
+    spin_acquire(&threads_lock);
+    thread->next = load_relaxed(&threads);
+    store_release(&threads, thread);   /* release: whoever finds it finds it filled in */
+    spin_release(&threads_lock);
+    return thread;
+}
+
+struct thread *thread_enter_first(void)
+{
+    int before = errno;
+    if (start_library() != 0)
+        return NULL;
+    int ours = collector_register_thread();
+    if (ours < 0)
+        return NULL;
+    struct thread *self = new_thread();
+    if (self == NULL || pthread_setspecific(at_thread_end, self) != 0) {
+        if (self != NULL)
+            let_go_of(self);
+        if (ours)
+            collector_unregister_thread();
+        errno = ENOMEM;
+        return NULL;
+    }
+    self->ours = ours != 0;
+    thread_self = self;
+    errno = before;
+    return self;
+}
+
+void *thread_alloc_plain_anew(struct thread *self, size_t size)
+{
+    size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
+    void *object = NULL;
+    if (granules > RUN_GRANULES) {
+        object = collector_alloc_plain(size);
+    } else {
+        collector_check();
+        collector_alloc_run(granules * COLLECTOR_GRANULE, &self->runs[granules]);
+        if (self->runs[granules] != NULL)
+            return thread_alloc_plain(self, size);
+    }
+    if (object == NULL)
+        errno = ENOMEM;
+    return object;
+}
+
+/* Vector registers outlive the copying that they were used for, and a new thread begins with its creator's. A thread that
+ * sleeps shows them to the collector, in what its signal pushes. */
+static void clear_vector_registers(void)
+{
+#if defined __x86_64__
+#define SIXTEEN_XMM                                                                                               \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
+        "xmm14", "xmm15"
+    if (__builtin_cpu_supports("avx"))
+        __asm__ volatile("vzeroall" : : : SIXTEEN_XMM);
+#undef SIXTEEN_XMM
+#endif
+}
+
+__attribute__((noinline)) void thread_clear_dead_frames(void)
+{
+    clear_vector_registers();
+    enum { DEAD_BYTES = 16 << 10 };
+    char frames[DEAD_BYTES];
+    memset(frames, 0, sizeof frames);
+    keep_reachable(frames);
+}
+
+void thread_mark_runs(void)
+{
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next)
+        for (unsigned i = 0; i <= RUN_GRANULES; i++)
+            for (void *object = thread->runs[i]; object != NULL; object = *(void **)object)
+                collector_mark(object);
+}
+
+void thread_fork_prepare(void)
+{
+    spin_acquire(&threads_lock);
+}
+
+void thread_fork_parent(void)
+{
+    spin_release(&threads_lock);
+}
+
+void thread_fork_child(void)
+{
+    spin_release(&threads_lock);
+    for (struct thread *thread = load_relaxed(&threads); thread != NULL; thread = thread->next)
+        if (thread != thread_self && load_relaxed(&thread->in_use))
+            let_go_of(thread);
+}

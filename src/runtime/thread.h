@@ -1,0 +1,67 @@
+/* Threads that use the library: known to the collector, with free objects of their own.
+ *
+ * Every public function that touches collected memory begins with thread_enter. The first call in a process starts
+ * the library; the first in a thread makes the thread known; both are undone when the thread ends. */
+#ifndef HAPAX_THREAD_H
+#define HAPAX_THREAD_H
+
+#include "base/sync.h"
+#include "collector/collector.h"
+
+enum { RUN_GRANULES = 32 };     /* larger objects are allocated one by one */
+
+/* Never freed; used again by a later thread. */
+struct thread {
+    struct thread *next;
+    atomic_bool in_use;
+    bool ours;                  /* we made the thread known, and make it unknown at its end */
+    unsigned lane;              /* spreads threads over places that they would else write to together */
+    /* Free plain objects by their size in granules, linked through their first words. Not seen by the collector:
+     * thread_mark_runs keeps them at each collection. */
+    void *runs[RUN_GRANULES + 1];
+};
+
+/* The calling thread, or NULL before its first call. Initial-exec: one instruction to reach, in a shared library too. */
+extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+
+struct thread *thread_enter_first(void);
+
+/* The calling thread, known to the collector; NULL with errno where it cannot be made known. */
+static inline struct thread *thread_enter(void)
+{
+    struct thread *self = thread_self;
+    return likely(self != NULL) ? self : thread_enter_first();
+}
+
+/* thread_alloc_plain where no object of this size is at hand. */
+void *thread_alloc_plain_anew(struct thread *self, size_t size);
+
+/* Uninitialized memory that is not searched for pointers; NULL with ENOMEM. One call in many takes the collector's
+ * lock. Runs foreign finalizers, as every allocation does. */
+static inline void *thread_alloc_plain(struct thread *self, size_t size)
+{
+    size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
+    if (unlikely(granules > RUN_GRANULES || self->runs[granules] == NULL))
+        return thread_alloc_plain_anew(self, size);
+    void **run = &self->runs[granules];
+    /* A collection between the two finds the object in the run, or in a register. */
+    void *object = reveal(*run);
+    *(void *volatile *)run = *(void **)object;
+    return object;
+}
+
+/* Overwrites vector registers, and the frames of calls that have returned. What they have left there lies where the
+ * frames of the next calls will be, and keeps objects alive from what these do not initialize. */
+void thread_clear_dead_frames(void);
+
+/* mark_end. */
+void thread_mark_runs(void);
+
+/* The library's start makes this ready. 0 or -1 with errno. */
+int thread_start(void);
+
+void thread_fork_prepare(void);
+void thread_fork_parent(void);
+void thread_fork_child(void);
+
+#endif

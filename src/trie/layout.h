@@ -1,0 +1,119 @@
+/* How a trie lies in memory, and how its words are read: what the files of this folder share. */
+#ifndef HAPAX_TRIE_LAYOUT_H
+#define HAPAX_TRIE_LAYOUT_H
+
+#include "base/sync.h"
+
+#include <assert.h>
+
+#if defined __SSE2__ && !defined SYNC_THREAD_SANITIZER
+#include <emmintrin.h>
+#endif
+
+/* What every object in a trie begins with. */
+struct trie_object {
+    uint64_t hash;
+};
+
+enum { LINE_WORDS = 8 };
+
+struct trie_line {
+    _Alignas(CACHE_LINE) atomic_word words[LINE_WORDS];
+};
+
+static_assert(sizeof(uintptr_t) == 8, "sixteen bits above an address");
+
+#define TRIE_TENTATIVE ((uintptr_t)1)
+#define TRIE_LINK ((uintptr_t)2)
+#define TRIE_FLAGS (TRIE_TENTATIVE | TRIE_LINK)
+#define TRIE_TAG ((uintptr_t)0xffff << 48)
+#define TRIE_ADDRESS (~TRIE_TAG & ~(uintptr_t)15)
+
+/* Sixteen bits at the top, never 0: neither an empty word nor a link has anybody's tag. */
+static inline uintptr_t trie_tag(uint64_t hash)
+{
+    return (uintptr_t)((hash & TRIE_TAG) | UINT64_C(1) << 48);
+}
+
+struct trie {
+    /* Read by every lookup. */
+    struct trie_line *_Atomic lines;
+    atomic_count mask;          /* where to look first: never beyond the root, but perhaps of half of it */
+    unsigned stripe;            /* the first of the stripes that guard this trie */
+    atomic_bool resizing;       /* split is neither 0 nor half: writers help */
+    atomic_bool moved_out;      /* of the first lines, into the region */
+
+    struct trie_region *region; /* outside collected memory */
+    unsigned char apart[CACHE_LINE];
+
+    /* The truth about the root: log2(2 * half) << 56 | split. Changed by the resizer, who owns the stripe of the line
+     * that it splits or merges; hits do not read it. */
+    atomic_count shape;
+    atomic_uint resizer;        /* 0, or the process generation in which somebody resizes */
+
+    /* Further lines never used, those of them that are usable, and those used before; under the children lock. */
+    struct trie_line *child_next, *child_end, *child_limit;
+    struct trie_line *child_free;
+    uint64_t children_used;
+
+    atomic_count waited;        /* searches that waited for a collection to settle a word */
+};
+
+/* Where a large trie lies: what is left to free when the trie has died. Lives outside collected memory. */
+struct trie_region {
+    void *start;
+    size_t size;                /* 0: none */
+    size_t max_lines;
+    size_t line_bytes;          /* bytes of lines that can be used */
+};
+
+/* ---- Reading words ---- */
+
+/* Four bits for each word of the line, of which the highest is set where the word's tag is the hash's. */
+#if defined __SSE2__ && !defined SYNC_THREAD_SANITIZER
+/* The vector loads are not atomic, but each of their words is, and on this processor what is loaded later is not older.
+ * What they yield only says where to look: each word is loaded again. */
+static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
+{
+    const __m128i *words = (const __m128i *)(const void *)line;
+    __m128i tag = _mm_set1_epi16((short)(trie_tag(hash) >> 48));
+    __m128i first = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(words), tag),
+                                    _mm_cmpeq_epi16(_mm_load_si128(words + 1), tag));
+    __m128i second = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_load_si128(words + 2), tag),
+                                     _mm_cmpeq_epi16(_mm_load_si128(words + 3), tag));
+    return ((uint32_t)_mm_movemask_epi8(first) | (uint32_t)_mm_movemask_epi8(second) << 16) & 0x88888888u;
+}
+#else
+/* Acquire: what is loaded afterwards, a version above all, is not older. */
+static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
+{
+    uint32_t match = 0;
+    for (unsigned i = 0; i < LINE_WORDS; i++)
+        match |= (uint32_t)((load_acquire(&line->words[i]) ^ trie_tag(hash)) >> 48 == 0) << (4 * i + 3);
+    return match;
+}
+#endif
+
+/* Whether the word is an entry with the tag of the hash, and not tentative. */
+static inline bool trie_is_candidate(uintptr_t word, uint64_t hash)
+{
+    return ((word ^ trie_tag(hash)) & (TRIE_TAG | TRIE_FLAGS)) == 0;
+}
+
+/* The object of an entry that is not tentative, under a pointer that keeps it alive; NULL where the word has changed. */
+static inline void *trie_strong(atomic_word *place, uintptr_t word)
+{
+    void *object = reveal((void *)(word & TRIE_ADDRESS));
+    if (object == NULL)
+        __builtin_unreachable(); /* no entry has that address */
+    /* Acquire, a second time: the object was alive while its address was in a register, and is seen as published. */
+    return likely(load_acquire(place) == word) ? object : NULL;
+}
+
+/* The word of its line where an entry stands, unless another came first. */
+static inline unsigned trie_favourite(uint64_t hash)
+{
+    return (unsigned)(hash >> 45) % LINE_WORDS;
+}
+
+#endif

@@ -1,0 +1,195 @@
+#include "config.h"
+
+#include "values/table.h"
+
+#include <hapax/memory.h>
+
+#include "base/hash.h"
+#include "base/refuse.h"
+#include "collector/collector.h"
+#include "runtime/thread.h"
+
+#include <errno.h>
+
+/* ---- A collection ---- */
+
+static uintptr_t doubt(void *context, void *object)
+{
+    return weak_set_doubt(context, object);
+}
+
+static void *settle(void *context, uintptr_t doubted)
+{
+    (void)context;
+    void *unfound = weak_set_staying(doubted);
+    if (unfound != NULL)
+        return collector_survived(unfound) ? unfound : NULL;
+    return weak_set_settle(doubted, collector_survived);
+}
+
+static bool is_same(const void *object, const void *other)
+{
+    return object == other;
+}
+
+static const char *type_of(void *context, const void *object)
+{
+    struct hapax_table *table = context;
+    uint64_t ticket;
+    if (trie_find(&table->set.trie, ((const struct trie_object *)object)->hash, is_same, object, &ticket) == NULL &&
+        !(load_relaxed(&table->has_lone_values) && registry_contains(table->set.registry, object)))
+        return NULL;
+    return table->type.name != NULL ? table->type.name : table->is_strings ? "string" : "value";
+}
+
+static const struct registry_kind values = {
+    .doubt = doubt,
+    .prefetch = weak_set_prefetch,
+    .settle = settle,
+    .destroy = weak_set_destroy,
+    .type_of = type_of,
+    .care = weak_set_care,
+};
+
+/* ---- Tables ---- */
+
+hapax_table *hapax_table_new(const struct hapax_type *type, unsigned flags)
+{
+    if (thread_enter() == NULL)
+        return NULL;
+    if ((flags & ~HAPAX_TABLE_KEEPS_VALUES) != 0 || (type != NULL && (type->flags & ~HAPAX_TYPE_HAS_POINTERS) != 0)) {
+        refuse(EINVAL, "hapax_table_new", "unknown flags");
+        return NULL;
+    }
+    struct hapax_table *table = collector_alloc_scanned(sizeof *table);
+    if (table == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    if (type != NULL)
+        table->type = *type;
+    table->is_strings = table->type.size == 0 && table->type.hash == NULL && table->type.equal == NULL &&
+                        table->type.copy == NULL && table->type.flags == 0;
+    if (!weak_set_init(&table->set, &values, table, flags & HAPAX_TABLE_KEEPS_VALUES ? &table->kept : NULL))
+        return NULL;
+    collector_wrote(table);
+    return table;
+}
+
+hapax_table *hapax_strings(void)
+{
+    static struct hapax_table *_Atomic strings;
+    struct hapax_table *table = load_acquire(&strings); /* acquire: it is filled in */
+    if (likely(table != NULL))
+        return thread_enter() != NULL ? table : NULL;
+    struct hapax_table *fresh = hapax_table_new(NULL, 0);
+    if (fresh == NULL || hapax_pin(fresh) != 0)
+        return NULL;
+    if (cas_acq_rel(&strings, &table, fresh))
+        return fresh;
+    hapax_unpin(fresh);
+    return table;
+}
+
+/* ---- Interning ---- */
+
+bool table_equal(const void *object, const void *data)
+{
+    const struct hapax_canonical *canonical = object;
+    const struct table_key *key = data;
+    if (canonical_size(canonical) != key->size)
+        return false;
+    if (key->table->type.equal != NULL)
+        return key->table->type.equal(canonical_value(canonical), key->value, key->size);
+    return equal_bytes(canonical_value(canonical), key->value, key->size);
+}
+
+/* A canonical object with the value copied in, known to nobody yet. NULL with ENOMEM. */
+static inline struct hapax_canonical *new_canonical(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+{
+    bool is_short = table->is_strings && key->size <= SHORT_MAX;
+    size_t header = is_short ? SHORT_VALUE : WIDE_VALUE;
+    size_t bytes = header + key->size + 1;
+    struct hapax_canonical *canonical = table->type.flags & HAPAX_TYPE_HAS_POINTERS
+                                            ? collector_alloc_scanned(bytes)
+                                            : thread_alloc_plain(thread_self, bytes);
+    if (canonical == NULL) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    char *value = canonical_begin(canonical, hash, key->size, is_short);
+    if (table->type.copy == NULL) {
+        copy_bytes(value, key->value, key->size);
+    } else if (!table->type.copy(value, key->value, key->size)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    value[key->size] = '\0';
+    if (table->type.flags & HAPAX_TYPE_HAS_POINTERS)
+        collector_wrote(canonical);
+    return canonical;
+}
+
+/* A value that does not equal itself is found by nobody: it is kept out of the trie, where it would only be in the
+ * way of others with its hash. */
+static __attribute__((noinline)) hapax_handle intern_alone(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+{
+    struct hapax_canonical *canonical = new_canonical(table, key, hash);
+    if (canonical == NULL)
+        return NULL;
+    store_relaxed(&table->has_lone_values, true);
+    return weak_set_add_unfound(&table->set, &canonical->in_trie) ? canonical : NULL;
+}
+
+hapax_handle table_intern(struct hapax_table *table, const void *value, size_t size, uint64_t hash)
+{
+    if (unlikely(size > HASH_SIZE_MAX)) {
+        errno = ENOMEM;
+        return NULL;
+    }
+    struct table_key key = {table, value, size};
+    uint64_t ticket;
+    hapax_handle handle = trie_find(&table->set.trie, hash, table_equal, &key, &ticket);
+    if (handle == NULL) {
+        int before = errno;
+        if (table->type.equal != NULL && !table->type.equal(value, value, size)) {
+            handle = intern_alone(table, &key, hash);
+        } else {
+            struct hapax_canonical *canonical = new_canonical(table, &key, hash);
+            if (canonical != NULL)
+                handle = weak_set_publish(&table->set, &canonical->in_trie, table_equal, &key, ticket);
+            keep_reachable(canonical);
+        }
+        if (handle != NULL)
+            errno = before;
+    }
+    keep_reachable(table);
+    return handle;
+}
+
+/* ---- Iteration ---- */
+
+struct visit {
+    bool (*visit)(hapax_handle, void *);
+    void *context;
+};
+
+static bool visit_object(void *object, void *data)
+{
+    const struct visit *visit = data;
+    return visit->visit(object, visit->context);
+}
+
+bool hapax_table_each(hapax_table *table, bool (*visit)(hapax_handle, void *), void *context)
+{
+    if (thread_enter() == NULL)
+        return false;
+    if (table == NULL || visit == NULL) {
+        refuse(EINVAL, "hapax_table_each", table == NULL ? "the table is NULL" : "the function is NULL");
+        return false;
+    }
+    struct visit each = {visit, context};
+    bool to_the_end = registry_each(table->set.registry, visit_object, &each);
+    keep_reachable(table);
+    return to_the_end;
+}

@@ -1,0 +1,35 @@
+/* What a registry knows of the kind of its objects, and of its owner. */
+#ifndef HAPAX_REGISTRY_KIND_H
+#define HAPAX_REGISTRY_KIND_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* What one kind of owner does with its objects. */
+struct registry_kind {
+    /* mark_end: what this object's life hangs on, and any marking the object itself needs. NULL function: itself.
+     * Answers NULL for what never dies. */
+    const void *(*subject)(void *object);
+    /* mark_end: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`, best
+     * the address of what it will touch. */
+    uintptr_t (*doubt)(void *owner, void *object);
+    /* All objects of an owner that is unmarked are in doubt with it, those that never die too: what they lead to may be
+     * unmarked although their subjects are not. */
+    bool doubts_with_owner;
+    /* mark_end: has the processor fetch what `doubt` will touch of this object. May be NULL. */
+    void (*prefetch)(void *context, const void *object);
+    /* reclaim_end: gives the object back where it has survived after all, or NULL where it was evicted. */
+    void *(*settle)(void *owner, uintptr_t entry);
+    /* reclaim_end: the owner itself is gone, only `outside` is left of it. */
+    void (*destroy)(void *outside);
+    /* While no collection runs and none can start: what this object, whoever it belongs to, is called where it is one of
+     * the owner's, else NULL. NULL function: nobody asks. */
+    const char *(*type_of)(void *context, const void *object);
+    /* Some time after objects were evicted, outside of everything: the context is held. May be NULL. */
+    void (*care)(void *context);
+};
+
+/* Memory that outlives the owner, for what is left to destroy. */
+enum { REGISTRY_OUTSIDE_BYTES = 128 };
+
+#endif
