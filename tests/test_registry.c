@@ -517,6 +517,47 @@ Test(registry, dies_with_its_owner)
     cr_expect_eq(registry_evicted(new_registry()), 0);
 }
 
+static unsigned living;
+
+static void count_registry(struct registry *registry, void *owner)
+{
+    (void)registry;
+    (void)owner;
+    living++;
+}
+
+static void destroy_and_add(void *outside)
+{
+    destroy(outside);
+    (void)new_registry();
+}
+
+/* What it takes to drop many owners grows with their number, not with its square, wherever they stand in the list, and
+ * while others come to it. */
+Test(registry, many_owners_die_at_once)
+{
+    enum { N = 600 };
+    static const struct registry_kind adding = {.doubt = doubt, .settle = settle, .destroy = destroy_and_add};
+    struct bare_object *owners = bare_objects(N);
+    for (unsigned i = 0; i < N; i++)
+        *(uint64_t *)registry_outside(registry_new(i == N - 1 ? &adding : &kind, &owners[i], &books, NULL)) = 1;
+    for (unsigned i = 0; i < N / 2; i++)
+        owners[i].marked = false;
+    collect();
+    cr_expect_eq(books.destroyed, N / 2);
+    cr_expect_leq(registry_passed, N);
+    for (unsigned i = 0; i < N; i++)
+        owners[i].marked = i % 3 != 0;
+    owners[N - 1].marked = false;   /* the first of the list: another comes before it while it is taken out */
+    for (unsigned i = 0; i < N / 2; i++)
+        owners[i].marked = true;
+    collect();
+    cr_expect_eq(books.destroyed, N / 2 + N / 6 + 1);
+    cr_expect_leq(registry_passed, 2 * N);
+    registry_each_of_kind(&kind, count_registry);
+    cr_expect_eq(living, N / 3);
+}
+
 /* ---- Registries that keep ---- */
 
 Test(registry, keeps_its_values_through_its_owner)

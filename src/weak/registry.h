@@ -79,6 +79,8 @@ void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word));
 /* The steps of a collection, for all registries. */
 void registry_mark_end(void);
 uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
+/* How many registries the steps have passed over so far to take others out of the list. */
+extern size_t registry_passed;
 
 /* Around a fork: nobody is amidst a change of a registry, and nobody asks. Before trie_fork_prepare. */
 void registry_fork_prepare(void);

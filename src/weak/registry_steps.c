@@ -202,30 +202,38 @@ static void destroy(struct registry *registry)
     pages_free(registry, SLAB_BYTES);
 }
 
-/* Takes a registry out of the list. Others only push at the head meanwhile. */
-static void unlink_registry(struct registry *registry)
+size_t registry_passed;
+
+/* Takes a registry out of the list, of which `before` is the one in front of it, or NULL where it was the first. Answers
+ * the one in front of it now: others only push at the head meanwhile. */
+static struct registry *unlink_registry(struct registry *registry, struct registry *before)
 {
     struct registry *next = load_relaxed(&registry->next), *expected = registry;
-    if (cas_acquire(&registry_list, &expected, next))
-        return;
-    struct registry *before = load_acquire(&registry_list);
-    while (load_relaxed(&before->next) != registry)
-        before = load_relaxed(&before->next);
+    if (before == NULL) {
+        if (cas_acq_rel(&registry_list, &expected, next)) /* acquire: the links of what was pushed are seen */
+            return NULL;
+        /* Only those that were pushed since the walk began come before it. */
+        for (before = expected; load_relaxed(&before->next) != registry; before = load_relaxed(&before->next))
+            registry_passed++;
+    }
     store_relaxed(&before->next, next);
+    return before;
 }
 
 static uint64_t settle_registries(bool owner_doubted)
 {
     uint64_t evicted = 0;
+    struct registry *before = NULL;
     for (struct registry *registry = load_acquire(&registry_list), *next; registry != NULL; registry = next) {
         next = load_acquire(&registry->next);
-        if (registry->owner_doubted != owner_doubted)
-            continue;
-        if (owner_doubted && !collector_survived(registry->owner)) {
-            unlink_registry(registry);
+        if (owner_doubted && registry->owner_doubted && !collector_survived(registry->owner)) {
+            before = unlink_registry(registry, before);
             destroy(registry);
             continue;
         }
+        before = registry;
+        if (registry->owner_doubted != owner_doubted)
+            continue;
         bool doubted = false;
         FOR_EACH_CHUNK(chunk, registry)
         {
