@@ -14,29 +14,54 @@
 public_tests = \
 	tests/test_batch \
 	tests/test_cache \
+	tests/test_cache_create \
 	tests/test_cache_stress \
 	tests/test_cleanup \
+	tests/test_cleanup_stop \
+	tests/test_cleanup_subjects \
 	tests/test_collisions \
-	tests/test_diagnosis \
+	tests/test_diagnosis_cleanups \
+	tests/test_diagnosis_stats \
 	tests/test_finalizer \
+	tests/test_finalizer_reach \
 	tests/test_foreign \
+	tests/test_foreign_callbacks \
+	tests/test_foreign_links \
 	tests/test_fork \
+	tests/test_fork_cleanups \
+	tests/test_fork_threads \
 	tests/test_handle \
+	tests/test_handle_life \
+	tests/test_handle_limits \
+	tests/test_incremental \
 	tests/test_iteration \
 	tests/test_map_bytes \
 	tests/test_mapped_file \
+	tests/test_mapped_file_shared \
 	tests/test_memory \
 	tests/test_queue \
+	tests/test_queue_threads \
+	tests/test_queue_wait \
 	tests/test_refused \
 	tests/test_shortage \
+	tests/test_shortage_many \
 	tests/test_start \
+	tests/test_start_threads \
 	tests/test_table \
+	tests/test_table_stats \
 	tests/test_threads \
 	tests/test_type \
+	tests/test_type_copy \
+	tests/test_type_equality \
 	tests/test_typed \
 	tests/test_weak \
 	tests/test_weak_map \
-	tests/test_worker
+	tests/test_weak_map_brought_back \
+	tests/test_weak_map_finalizers \
+	tests/test_weak_map_life \
+	tests/test_weak_map_threads \
+	tests/test_worker \
+	tests/test_worker_stop
 
 internal_tests = \
 	tests/test_canonical \
@@ -45,17 +70,23 @@ internal_tests = \
 	tests/test_hold \
 	tests/test_mark \
 	tests/test_registry \
-	tests/test_trie
+	tests/test_registry_life \
+	tests/test_trie \
+	tests/test_trie_life
 
 tests_test_canonical_LDADD = $(internal_libs)
 tests_test_churn_LDADD = $(internal_libs)
 tests_test_entries_LDADD = $(internal_libs)
 tests_test_hold_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)
-tests_test_registry_SOURCES = tests/test_registry.c $(bare_collector)
 tests_test_registry_LDADD = $(internal_libs)
-tests_test_trie_SOURCES = tests/test_trie.c $(bare_collector) $(trie_check)
+tests_test_registry_life_LDADD = $(internal_libs)
 tests_test_trie_LDADD = $(internal_libs)
+tests_test_trie_life_LDADD = $(internal_libs)
+tests_test_registry_SOURCES = tests/test_registry.c tests/registry_books.h $(bare_collector)
+tests_test_registry_life_SOURCES = tests/test_registry_life.c tests/registry_books.h $(bare_collector)
+tests_test_trie_SOURCES = tests/test_trie.c tests/trie_values.h $(bare_collector) $(trie_check)
+tests_test_trie_life_SOURCES = tests/test_trie_life.c tests/trie_values.h $(bare_collector) $(trie_check)
 
 bare_collector = tests/bare_collector.c tests/bare_collector.h
 trie_check = tests/trie_check.c tests/trie_check.h
@@ -83,28 +114,40 @@ script_tests = \
 
 # A suite may define what a source of the library defines (a collector of its own, say): the linker then leaves that source out.
 # The collector's own library is for tests of programs that use it beside ours; those define GC_THREADS before <gc.h>.
-internal_libs = src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
+internal_libs = tests/libsupport.la src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 plain_libs = src/libhapax-core.la $(BDWGC_LIBS)
-LDADD = src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
+LDADD = tests/libsupport.la src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 
 # What tests/stress.sh runs.
 tests_stress_SOURCES = tests/stress.c $(trie_check)
 tests_stress_LDADD = $(plain_libs)
 
 # What the suites share.
-support = tests/support.c tests/support.h
-tests_test_cleanup_SOURCES = tests/test_cleanup.c $(support)
-tests_test_fork_SOURCES = tests/test_fork.c $(support)
-tests_test_foreign_SOURCES = tests/test_foreign.c $(support)
-tests_test_memory_SOURCES = tests/test_memory.c $(support)
-tests_test_queue_SOURCES = tests/test_queue.c $(support)
-tests_test_refused_SOURCES = tests/test_refused.c $(support)
-tests_test_shortage_SOURCES = tests/test_shortage.c $(support)
-tests_test_start_SOURCES = tests/test_start.c $(support)
-tests_test_threads_SOURCES = tests/test_threads.c $(support)
-tests_test_weak_SOURCES = tests/test_weak.c $(support)
+check_LTLIBRARIES = tests/libsupport.la
+tests_libsupport_la_SOURCES = tests/support.c tests/support.h
+tests_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) $(BDWGC_CFLAGS)
+injection = tests/injection.c tests/injection.h
+tests_test_shortage_SOURCES = tests/test_shortage.c $(injection)
+tests_test_shortage_many_SOURCES = tests/test_shortage_many.c $(injection)
+shared_headers = \
+	tests/cache_objects.h \
+	tests/cleanup_objects.h \
+	tests/diagnosis_output.h \
+	tests/dying.h \
+	tests/entry_calls.h \
+	tests/files.h \
+	tests/finalizer_nodes.h \
+	tests/foreign_objects.h \
+	tests/fork_objects.h \
+	tests/handle_texts.h \
+	tests/mapped_files.h \
+	tests/queue_calls.h \
+	tests/table_numbers.h \
+	tests/type_tables.h \
+	tests/weak_map_objects.h \
+	tests/worker_ticks.h
 
-EXTRA_DIST += $(script_tests) tests/dying.h tests/files.h tests/exported-symbols.txt tests/functions
+EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 
@@ -162,7 +205,7 @@ tests_test_scripted_trie_LDADD = $(plain_libs)
 tests_test_scripted_trie_LDFLAGS = $(scripted_threads_ldflags)
 
 # The same under the explorer of interleavings, which needs the library with a hook in each atomic operation.
-check_LTLIBRARIES = tests/libexplored.la
+check_LTLIBRARIES += tests/libexplored.la
 tests_libexplored_la_SOURCES = $(hapax_core_sources)
 tests_libexplored_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_THREADS -DSYNC_EXPLORE $(BDWGC_CFLAGS)
 tests_libexplored_la_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS) -Wno-shadow

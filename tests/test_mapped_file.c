@@ -1,36 +1,14 @@
-/* Mapped files with a wrapper: hapax/mapped_file.h. */
+/* Mapped files: contents, death, errors. */
 #include "config.h"
 
-#include "dying.h"
-#include "files.h"
+#include "mapped_files.h"
 
 #include <errno.h>
-#include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
 #include <sys/un.h>
-#include <sys/wait.h>
-
-enum { FILES = 500 };
-
-TestSuite(mapped_file, .init = make_folder, .fini = remove_folder);
-
-static hapax_mapped_file *(*const both[])(const char *) = {hapax_mapped_file_open, hapax_mapped_file_open_shared};
-
-static void write_files(unsigned count)
-{
-    for (unsigned i = 0; i < count; i++)
-        write_file(path_number(i).text, i, i + 1);
-}
-
-static bool is_file(const hapax_mapped_file *file, unsigned number, size_t size)
-{
-    hapax_span bytes = hapax_mapped_file_bytes(file);
-    return file != NULL && bytes.size == size && has_bytes(bytes.data, size, number);
-}
 
 /* ---- Contents ---- */
 
@@ -256,171 +234,6 @@ Test(mapped_file, dead_ones_make_room_for_others)
     open_often(200);
 }
 
-/* ---- Sharing ---- */
-
-Test(mapped_file, goes_by_device_and_inode)
-{
-    write_files(2);
-    cr_assert_eq(symlink(path_number(0).text, path_of("symbolic").text), 0);
-    cr_assert_eq(link(path_number(0).text, path_of("hard").text), 0);
-    struct path detour = path_of("./0");
-    hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(0).text);
-    cr_assert(is_file(file, 0, 1));
-    cr_assert_eq(hapax_mapped_file_open_shared(path_of("symbolic").text), file);
-    cr_assert_eq(hapax_mapped_file_open_shared(path_of("hard").text), file);
-    cr_assert_eq(hapax_mapped_file_open_shared(detour.text), file);
-    cr_assert_neq(hapax_mapped_file_open_shared(path_number(1).text), file);
-    cr_assert_neq(hapax_mapped_file_open(path_number(0).text), file);
-    /* Another file under the same name. */
-    unlink(path_number(0).text);
-    write_file(path_number(0).text, 9, 9);
-    hapax_mapped_file *other = hapax_mapped_file_open_shared(path_number(0).text);
-    cr_assert_neq(other, file);
-    cr_assert(is_file(other, 9, 9));
-    cr_assert(is_file(file, 0, 1));
-    hapax_keep_alive(file);
-}
-
-Test(mapped_file, a_shared_file_is_mapped_once)
-{
-    write_files(FILES);
-    hapax_mapped_file **held = hapax_alloc(FILES * sizeof *held);
-    for (unsigned round = 0; round < 4; round++)
-        for (unsigned i = 0; i < FILES; i++) {
-            hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(i).text);
-            cr_assert(round == 0 || file == held[i]);
-            held[i] = file;
-        }
-    cr_assert_eq(count_mapped(), FILES);
-    memset(held, 0, FILES * sizeof *held);
-    collect();
-    cr_assert_leq(count_mapped(), FILES - MOST(FILES));
-    hapax_keep_alive(held);
-}
-
-/* The library's calls come here: a file with this inode lies on a device of its own each time it is asked for. */
-static _Atomic ino_t everywhere;
-
-__attribute__((visibility("default"))) int fstat(int file, struct stat *status)
-{
-    static dev_t device = 4711;
-    int result = (int)syscall(SYS_newfstatat, file, "", status, AT_EMPTY_PATH);
-    if (result == 0 && everywhere != 0 && status->st_ino == everywhere)
-        status->st_dev = device++;
-    return result;
-}
-
-Test(mapped_file, files_of_two_devices_are_two)
-{
-    write_files(1);
-    hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(0).text);
-    struct stat status;
-    cr_assert_eq(stat(path_number(0).text, &status), 0);
-    everywhere = status.st_ino;
-    hapax_mapped_file *other = hapax_mapped_file_open_shared(path_number(0).text);
-    cr_assert_neq(other, file);
-    cr_assert_neq(hapax_mapped_file_open_shared(path_number(0).text), other);
-    everywhere = 0;
-    cr_assert_eq(hapax_mapped_file_open_shared(path_number(0).text), file);
-    hapax_keep_alive(other);
-}
-
-static NOINLINE void open_shared_and_drop(unsigned count, size_t size)
-{
-    for (unsigned i = 0; i < count; i++)
-        cr_assert_eq(hapax_mapped_file_bytes(hapax_mapped_file_open_shared(path_number(i).text)).size, size);
-}
-
-Test(mapped_file, a_grown_file_is_mapped_anew_when_nobody_holds_it)
-{
-    for (unsigned i = 0; i < FILES; i++)
-        write_file(path_number(i).text, i, 10);
-    open_shared_and_drop(FILES, 10);
-    for (unsigned i = 0; i < FILES; i++)
-        write_file(path_number(i).text, i, 20);
-    collect();
-    unsigned anew = 0;
-    for (unsigned i = 0; i < FILES; i++)
-        anew += hapax_mapped_file_bytes(hapax_mapped_file_open_shared(path_number(i).text)).size == 20;
-    cr_assert_geq(anew, MOST(FILES));
-}
-
-/* The library's calls come here: counts the files that are mapped, and takes its time to unmap one, so that there is time
- * to map it anew. */
-enum { SHARED_FILES = 100, PLACES = 4096 };
-static atomic_bool counts, opening;
-static atomic_uint mapped, most_mapped;
-static void *_Atomic places[PLACES];
-
-__attribute__((visibility("default"))) void *mmap(void *where, size_t length, int access, int flags, int file, off_t offset)
-{
-    void *start = (void *)syscall(SYS_mmap, where, length, access, flags, file, offset);
-    if (!counts || start == MAP_FAILED || file < 0)
-        return start;
-    unsigned now = atomic_fetch_add(&mapped, 1u) + 1, most = most_mapped;
-    while (now > most && !atomic_compare_exchange_weak(&most_mapped, &most, now))
-        ;
-    for (unsigned i = 0; i < PLACES; i++) {
-        void *none = NULL;
-        if (atomic_compare_exchange_strong(&places[i], &none, start))
-            break;
-    }
-    return start;
-}
-
-__attribute__((visibility("default"))) int munmap(void *start, size_t length)
-{
-    bool counted = false;
-    for (unsigned i = 0; counts && i < PLACES && !counted; i++) {
-        void *expected = start;
-        counted = atomic_compare_exchange_strong(&places[i], &expected, NULL);
-    }
-    if (counted)
-        usleep(200);
-    int result = (int)syscall(SYS_munmap, start, length);
-    if (counted)
-        atomic_fetch_sub(&mapped, 1u);
-    return result;
-}
-
-static void *open_at_random(void *data)
-{
-    unsigned seed = *(unsigned *)data;
-    while (opening) {
-        seed = seed * 1103515245u + 12345u;
-        unsigned number = (seed >> 8) % SHARED_FILES;
-        hapax_mapped_file *file = hapax_mapped_file_open_shared(path_number(number).text);
-        cr_assert(is_file(file, number, number + 1));
-        hapax_keep_alive(file);
-    }
-    return NULL;
-}
-
-/* A file is unmapped before it can be mapped again. */
-Test(mapped_file, at_no_time_is_a_shared_file_mapped_twice, .timeout = 60)
-{
-    write_files(SHARED_FILES);
-    counts = opening = true;
-    pthread_t threads[4];
-    unsigned seeds[4];
-    for (unsigned i = 0; i < 4; i++) {
-        seeds[i] = i;
-        cr_assert_eq(pthread_create(&threads[i], NULL, open_at_random, &seeds[i]), 0);
-    }
-    for (unsigned i = 0; i < 30; i++) {
-        usleep(2000);
-        hapax_collect();
-    }
-    opening = false;
-    for (unsigned i = 0; i < 4; i++)
-        pthread_join(threads[i], NULL);
-    collect();
-    cr_assert_geq(most_mapped, SHARED_FILES / 2);
-    cr_assert_leq(most_mapped, SHARED_FILES);
-    cr_assert_eq(count_mapped(), mapped);
-    cr_assert_leq(mapped, SHARED_FILES - MOST(SHARED_FILES));
-}
-
 /* ---- Errors ---- */
 
 static void refuses(const char *path, int error)
@@ -511,27 +324,4 @@ Test(mapped_file, reading_beyond_the_end_of_a_file_that_shrank, .signal = SIGBUS
     if (((const volatile char *)bytes.data)[19999] == 0)
         cr_log_error("there is something to read");
     hapax_keep_alive(file);
-}
-
-/* ---- A fork ---- */
-
-Test(mapped_file, both_processes_have_the_mappings)
-{
-    write_files(FILES);
-    hapax_mapped_file **held = hapax_alloc(FILES * sizeof *held);
-    for (unsigned i = 0; i < FILES; i++)
-        held[i] = both[i % 2](path_number(i).text);
-    pid_t child = fork();
-    if (child == 0) {
-        alarm(30);
-        memset(held, 0, FILES * sizeof *held);
-        collect();
-        _exit(count_mapped() > FILES - MOST(FILES));
-    }
-    int status = -1;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert_eq(status, 0);
-    collect();
-    for (unsigned i = 0; i < FILES; i++)
-        cr_assert(is_file(held[i], i, i + 1));
 }

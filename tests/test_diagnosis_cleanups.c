@@ -1,101 +1,12 @@
-/* What HAPAX_DEBUG=cleanups and HAPAX_DEBUG=stats print. */
+/* HAPAX_DEBUG=cleanups: what it finds and says. */
 #include "config.h"
 
-#include "dying.h"
+#include "diagnosis_output.h"
 
 #include <criterion/criterion.h>
-#include <fcntl.h>
-#include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/wait.h>
-#include <unistd.h>
-
-enum { FEW = 20, MANY = 1000 };
-#define NEVER_CLEANED "its cleanup never runs: only the cleanup's argument reaches it"
-#define NEVER_FINALIZED "its finalizer never runs: only the finalizer's argument reaches it"
-#define CYCLE "its finalizer never runs: the object reaches itself"
-
-struct node {
-    struct node *next, *other;
-    size_t number;
-    char space[40];
-};
-
-static int printed = -1;
-
-/* From here on standard error is a file. */
-static void ask_for(const char *words)
-{
-    char name[] = "/tmp/hapax-diagnosis-XXXXXX";
-    printed = mkstemp(name);
-    cr_assert_geq(printed, 0);
-    unlink(name);
-    cr_assert_eq(dup2(printed, STDERR_FILENO), STDERR_FILENO);
-    if (words != NULL)
-        setenv("HAPAX_DEBUG", words, 1);
-    else
-        unsetenv("HAPAX_DEBUG");
-    cr_assert_eq(hapax_init(), 0);
-}
-
-/* All that was printed so far. */
-static char *text(void)
-{
-    static char buffer[1 << 20];
-    fflush(stderr);
-    ssize_t length = pread(printed, buffer, sizeof buffer - 1, 0);
-    cr_assert_geq(length, 0);
-    buffer[length] = '\0';
-    return buffer;
-}
-
-static unsigned lines_with(const char *words)
-{
-    unsigned lines = 0;
-    for (char *line = strtok(text(), "\n"); line != NULL; line = strtok(NULL, "\n"))
-        lines += strncmp(line, "hapax: ", 7) == 0 && strstr(line, words) != NULL;
-    return lines;
-}
-
-static void nothing(void *arg)
-{
-    (void)arg;
-}
-
-static struct node *new_node(size_t number)
-{
-    struct node *node = hapax_alloc(sizeof *node);
-    cr_assert_not_null(node);
-    node->number = number;
-    return node;
-}
-
-/* Hidden from the collector. */
-static uintptr_t hidden[MANY];
-
-static unsigned leak_line;
-
-static NOINLINE void leak_by_cleanup(size_t i)
-{
-    struct node *object = new_node(i), *between = new_node(i), *arg = new_node(i);
-    arg->next = between;
-    between->other = object;
-    hidden[i] = ~(uintptr_t)object;
-    leak_line = __LINE__ + 1;
-    int result = hapax_add_cleanup(&object->number, nothing, arg, NULL);
-    cr_assert_eq(result, 0);
-}
-
-static atomic_uint finalized, cleaned;
-
-static void finalize(void *object, void *arg)
-{
-    const struct node *node = object, *expected = arg;
-    if (expected == NULL || expected->number == node->number)
-        atomic_fetch_add(&finalized, 1u);
-}
 
 static NOINLINE void leak_by_finalizer(size_t i)
 {
@@ -110,12 +21,6 @@ static NOINLINE void make_cycle(size_t i)
     object->next = new_node(i);
     object->next->other = object;
     cr_assert_eq(hapax_set_finalizer(object, finalize, NULL), 0);
-}
-
-static NOINLINE void repeat(void (*make)(size_t), size_t times)
-{
-    for (size_t i = 0; i < times; i++)
-        make(i);
 }
 
 /* ---- HAPAX_DEBUG=cleanups ---- */
@@ -143,7 +48,7 @@ Test(diagnosis, names_objects_that_their_own_cleanups_keep)
     }
     if (system("addr2line --version >/dev/null 2>&1") == 0) {
         char site[64];
-        snprintf(site, sizeof site, "added in leak_by_cleanup (test_diagnosis.c:%u)", leak_line);
+        snprintf(site, sizeof site, "added in leak_by_cleanup (diagnosis_output.h:%u)", leak_line);
         cr_assert_geq(lines_with(site), MOST(FEW));
     } else {
         cr_assert_geq(lines_with("added in "), MOST(FEW));
@@ -362,31 +267,6 @@ Test(diagnosis, does_not_name_what_the_living_hold_by_arguments_of_arguments)
     cr_assert_eq(lines_with("never dies"), 0u);
 }
 
-static void count_number(void *arg)
-{
-    const struct node *node = arg;
-    if (node->other != NULL && node->other->number == node->number)
-        atomic_fetch_add(&cleaned, 1u);
-}
-
-/* Arguments that reach other objects with cleanups, and those others; all of it dies in turn. */
-static NOINLINE void make_innocent(size_t i)
-{
-    struct node *object = new_node(i), *arg = new_node(i), *further = new_node(i), *last = new_node(i);
-    hapax_cleanup stopped;
-    arg->next = further;
-    arg->other = new_node(i);
-    last->other = new_node(i);
-    cr_assert_eq(hapax_add_cleanup(object, count_number, arg, NULL), 0);
-    cr_assert_eq(hapax_add_cleanup(further, count_number, last, NULL), 0);
-    cr_assert_eq(hapax_add_cleanup(object, count_number, further, &stopped), 0);
-    hapax_cleanup_stop(stopped);
-    hapax_cleanup_stop(stopped);
-    cr_assert_eq(hapax_set_finalizer(object, finalize, new_node(i)), 0);
-    cr_assert_eq(hapax_set_finalizer(further, finalize, object), 0);
-    cr_assert_eq(hapax_set_finalizer(further, NULL, NULL), 0);
-}
-
 Test(diagnosis, changes_nothing_for_the_innocent)
 {
     ask_for("cleanups");
@@ -476,156 +356,4 @@ Test(diagnosis, is_silent_unless_asked)
     repeat(make_cycle, FEW);
     collect_all();
     cr_assert_str_empty(text());
-}
-
-/* ---- HAPAX_DEBUG=stats ---- */
-
-Test(diagnosis, prints_a_line_for_each_collection)
-{
-    ask_for("errors,stats");
-    for (unsigned i = 0; i < 5; i++)
-        collect();
-    struct hapax_stats stats;
-    hapax_stats(&stats);
-    cr_assert_geq(stats.collections, 5u);
-    cr_assert_eq(lines_with("collection "), stats.collections);
-    char last[64];
-    snprintf(last, sizeof last, "hapax: collection %u: ", (unsigned)stats.collections);
-    cr_assert_not_null(strstr(text(), last));
-}
-
-Test(diagnosis, counts_what_waits_and_what_ran)
-{
-    ask_for("stats");
-    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
-    GC_disable();
-    repeat(make_innocent, FEW);
-    GC_enable();
-    struct hapax_stats stats;
-    hapax_stats(&stats);
-    char pending[64];
-    snprintf(pending, sizeof pending, "cleanups: %u pending, ", (unsigned)stats.cleanups_pending);
-    collect();
-    cr_assert_eq(lines_with(pending), 1u);
-    hapax_stats(&stats);
-    snprintf(pending, sizeof pending, "finalizers: %u queued, 0 run", (unsigned)stats.cleanups_queued);
-    cr_assert_eq(lines_with(pending), 1u);
-    hapax_run_cleanups();
-    collect();
-    hapax_stats(&stats);
-    snprintf(pending, sizeof pending, "finalizers: 0 queued, %u run", (unsigned)stats.finalizers_run);
-    cr_assert_eq(lines_with(pending), 1u);
-}
-
-static NOINLINE void use_large_memory(void)
-{
-    for (unsigned i = 0; i < 64; i++)
-        cr_assert_not_null(hapax_alloc_plain(1 << 20));
-}
-
-struct line {
-    uint64_t number, heap_kib, free_kib, pending, queued, run, finalizers_queued, finalizers_run;
-    double library_ms, pause_ms;
-};
-
-static struct line last_line(double *library_ms)
-{
-    struct line last = {0};
-    *library_ms = 0;
-    for (char *at = strtok(text(), "\n"); at != NULL; at = strtok(NULL, "\n")) {
-        cr_assert_eq(sscanf(at,
-                            "hapax: collection %" SCNu64 ": %lf ms in hapax, %lf ms of it with the threads stopped; heap %" SCNu64
-                            " KiB, %" SCNu64 " KiB free; cleanups: %" SCNu64 " pending, %" SCNu64 " queued, %" SCNu64
-                            " run; finalizers: %" SCNu64 " queued, %" SCNu64 " run",
-                            &last.number, &last.library_ms, &last.pause_ms, &last.heap_kib, &last.free_kib, &last.pending,
-                            &last.queued, &last.run, &last.finalizers_queued, &last.finalizers_run),
-                     10, "%s", at);
-        *library_ms += last.library_ms;
-    }
-    return last;
-}
-
-/* What hapax_stats says, too; the heap without what was given back to the system. */
-Test(diagnosis, says_what_the_statistics_say)
-{
-    ask_for("stats");
-    cr_assert_eq(hapax_set_cleanup_threads(0), 0);
-    use_large_memory();
-    repeat(make_innocent, FEW);
-    for (unsigned i = 0; i < 20; i++) {
-        collect();
-        bool drains = i == 5 || i == 10;
-        if (drains)
-            hapax_run_cleanups();
-        struct hapax_stats stats;
-        double library_ms;
-        hapax_stats(&stats);
-        struct line last = last_line(&library_ms);
-        cr_assert_eq(last.number, stats.collections);
-        cr_assert_float_eq(last.pause_ms, (double)stats.last_pause_ns / 1e6, 0.001);
-        cr_assert_float_eq(library_ms, (double)stats.collector_ns / 1e6, 0.001 * (double)stats.collections);
-        cr_assert_eq(last.heap_kib, stats.heap_bytes >> 10);
-        cr_assert_eq(last.free_kib, stats.heap_free_bytes >> 10);
-        cr_assert_eq(last.pending, stats.cleanups_pending);
-        if (!drains) {
-            cr_assert_eq(last.queued + last.finalizers_queued, stats.cleanups_queued);
-            cr_assert_eq(last.run, stats.cleanups_run);
-            cr_assert_eq(last.finalizers_run, stats.finalizers_run);
-        }
-    }
-}
-
-/* A collection that nobody asked for is printed by a thread. */
-Test(diagnosis, prints_without_being_called)
-{
-    ask_for("stats");
-    GC_gcollect();
-    for (unsigned i = 0; i < 1000 && lines_with("collection 1:") == 0; i++)
-        usleep(10000);
-    cr_assert_eq(lines_with("collection 1:"), 1u);
-}
-
-/* Nobody reads for a while: what does not fit is counted. */
-Test(diagnosis, counts_the_lines_that_came_too_fast, .timeout = 60)
-{
-    enum { COLLECTIONS = 3000 };
-    int ends[2];
-    cr_assert_eq(pipe(ends), 0);
-    ask_for("stats");
-    cr_assert_eq(dup2(ends[1], STDERR_FILENO), STDERR_FILENO);
-    close(ends[1]);
-    for (unsigned i = 0; i < COLLECTIONS; i++)
-        GC_gcollect();
-    uint64_t told = 0, lost = 0;
-    char line[1000];
-    FILE *heard = fdopen(ends[0], "r");
-    while (told + lost < COLLECTIONS && fgets(line, sizeof line, heard) != NULL) {
-        uint64_t missing = 0;
-        if (sscanf(line, "hapax: %" SCNu64 " lines about collections came too fast", &missing) == 1)
-            lost += missing;
-        told += strstr(line, "hapax: collection ") == line;
-    }
-    cr_assert_geq(told + lost, (uint64_t)COLLECTIONS);
-    cr_assert_gt(lost, 0u);
-    cr_assert_gt(told, 1000u);
-}
-
-Test(diagnosis, goes_on_in_both_processes_after_a_fork)
-{
-    ask_for("stats,cleanups");
-    collect();
-    pid_t child = fork();
-    if (child == 0) {
-        repeat(leak_by_cleanup, FEW);
-        collect();
-        GC_gcollect();
-        for (unsigned i = 0; i < 1000 && lines_with("collection 3:") == 0; i++)
-            usleep(10000);
-        _exit(lines_with("never dies") >= MOST(FEW) && lines_with("collection 3:") == 1 ? 0 : 1);
-    }
-    int status;
-    cr_assert_eq(waitpid(child, &status, 0), child);
-    cr_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    collect();
-    cr_assert_eq(lines_with("collection 2:"), 2u);
 }
