@@ -93,6 +93,8 @@ trie_check = tests/trie_check.c tests/trie_check.h
 
 plain_tests = \
 	tests/test_explore_cells \
+	tests/test_explore_cleanups \
+	tests/test_explore_resize \
 	tests/test_explore_trie \
 	tests/test_scripted_trie
 
@@ -119,7 +121,8 @@ plain_libs = src/libhapax-core.la $(BDWGC_LIBS)
 LDADD = tests/libsupport.la src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 
 # What tests/stress.sh runs.
-tests_stress_SOURCES = tests/stress.c $(trie_check)
+tests_stress_SOURCES = tests/stress.c tests/stress.h tests/stress_holdings.c tests/stress_steps.c tests/stress_tables.c \
+	$(trie_check)
 tests_stress_LDADD = $(plain_libs)
 
 # What the suites share.
@@ -196,11 +199,13 @@ scripted_threads = \
 	tests/plain_tap.h \
 	tests/scripted_collector.c \
 	tests/scripted_collector.h \
+	tests/scripted_heap.c \
+	tests/scripted_heap.h \
 	tests/scripted_threads.h \
 	tests/world.h \
 	tests/world_threads.c
 scripted_threads_ldflags = $(AM_LDFLAGS) -Wl,--wrap=sem_wait
-tests_test_scripted_trie_SOURCES = tests/test_scripted_trie.c $(scripted_threads) tests/trie_check.c tests/trie_check.h
+tests_test_scripted_trie_SOURCES = tests/test_scripted_trie.c $(scripted_threads) $(trie_check)
 tests_test_scripted_trie_LDADD = $(plain_libs)
 tests_test_scripted_trie_LDFLAGS = $(scripted_threads_ldflags)
 
@@ -215,14 +220,22 @@ explorer = \
 	tests/explore.h \
 	tests/scripted_collector.c \
 	tests/scripted_collector.h \
+	tests/scripted_heap.c \
+	tests/scripted_heap.h \
 	tests/world.h \
 	tests/world_fibers.c
 explorer_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location \
 	-Wl,--wrap=pages_alloc -Wl,--wrap=pages_free
-tests_test_explore_cells_SOURCES = tests/test_explore_cells.c $(explorer)
+tests_test_explore_cells_SOURCES = tests/test_explore_cells.c tests/explored_objects.h $(explorer)
 tests_test_explore_cells_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_cells_LDFLAGS = $(explorer_ldflags)
-tests_test_explore_trie_SOURCES = tests/test_explore_trie.c $(explorer) tests/trie_check.c tests/trie_check.h
+tests_test_explore_cleanups_SOURCES = tests/test_explore_cleanups.c tests/explored_objects.h $(explorer)
+tests_test_explore_cleanups_LDADD = tests/libexplored.la $(BDWGC_LIBS)
+tests_test_explore_cleanups_LDFLAGS = $(explorer_ldflags)
+tests_test_explore_resize_SOURCES = tests/test_explore_resize.c tests/explored_table.h $(trie_check) $(explorer)
+tests_test_explore_resize_LDADD = tests/libexplored.la $(BDWGC_LIBS)
+tests_test_explore_resize_LDFLAGS = $(explorer_ldflags)
+tests_test_explore_trie_SOURCES = tests/test_explore_trie.c tests/explored_table.h $(trie_check) $(explorer)
 tests_test_explore_trie_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_trie_LDFLAGS = $(explorer_ldflags)
 

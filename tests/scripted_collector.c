@@ -1,175 +1,22 @@
 #include "config.h"
 
 #include "scripted_collector.h"
+#include "scripted_heap.h"
 
 #include "collector/collector.h"
 #include "base/sync.h"
 
-#include <assert.h>
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#if defined __SANITIZE_ADDRESS__
-#include <sanitizer/asan_interface.h>
-#else
-#define ASAN_POISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
-#define ASAN_UNPOISON_MEMORY_REGION(start, size) ((void)(start), (void)(size))
-#endif
 
 struct script script;
 
 static struct collector_hooks hooks;
 static atomic_count collections, deaths;
-
-/* ---- The heap: segments of objects of one size and kind ---- */
-
-enum kind { PLAIN, SCANNED, ROOT };
-/* DYING: found dead by the collection that runs; in quarantine, for ever. */
-enum state { FREE, LIVE, DYING };
-
-enum {
-    SEGMENT_LOG = 16,
-    SEGMENT_BYTES = 1 << SEGMENT_LOG,
-    SEGMENTS = 2048,
-    POOLS = 128,
-    ALIGNED_FROM = 4096,
-};
-
-/* Filled in before its first object is handed out; the objects' states are changed under the world's lock. */
-struct segment {
-    size_t stride;
-    unsigned count;
-    enum kind kind;
-    unsigned used;                      /* from here on all are free */
-    unsigned first;                     /* the segment where a large object begins; of others, itself */
-    struct segment *next;               /* of the same pool */
-    _Atomic unsigned char *states;
-    unsigned char *marks;               /* while the world is stopped, or by the thread that collects */
-};
-
-struct pool {
-    size_t stride;
-    enum kind kind;
-    struct segment *segments, *at;      /* below `at` and `index` nothing is free */
-    struct segment **end;
-    unsigned index;
-};
-
-static unsigned char *arena;
-static struct segment segments[SEGMENTS];
-static unsigned segments_used;
-static struct pool pools[POOLS];
-static unsigned pools_used, allocations;
-
-static _Noreturn void give_up(const char *reason)
-{
-    fprintf(stderr, "scripted collector: %s\n", reason);
-    abort();
-}
-
-static unsigned char *object_at(const struct segment *segment, unsigned index)
-{
-    return arena + ((size_t)(segment - segments) << SEGMENT_LOG) + index * segment->stride;
-}
-
-/* The segment and the index of the object that the address points into; NULL: into none. */
-static struct segment *find(uintptr_t address, unsigned *index)
-{
-    if (arena == NULL || address - (uintptr_t)arena >= (uintptr_t)SEGMENTS << SEGMENT_LOG)
-        return NULL;
-    struct segment *segment = &segments[(address - (uintptr_t)arena) >> SEGMENT_LOG];
-    if (segment->stride == 0)
-        return NULL;
-    segment = &segments[segment->first];
-    *index = (unsigned)((address - (uintptr_t)object_at(segment, 0)) / segment->stride);
-    if (*index >= segment->count || load_relaxed(&segment->states[*index]) != LIVE)
-        return NULL;
-    return segment;
-}
-
-static struct segment *new_segment(size_t stride, enum kind kind)
-{
-    if (arena == NULL && (arena = aligned_alloc(SEGMENT_BYTES, (size_t)SEGMENTS << SEGMENT_LOG)) == NULL)
-        give_up("no memory");
-    unsigned spans = (unsigned)((stride + SEGMENT_BYTES - 1) / SEGMENT_BYTES);
-    if (segments_used + spans > SEGMENTS)
-        give_up("the heap is full");
-    struct segment *segment = &segments[segments_used];
-    unsigned count = spans > 1 ? 1 : (unsigned)(SEGMENT_BYTES / stride);
-    for (unsigned i = 0; i < spans; i++)
-        segment[i] = (struct segment){.stride = stride, .count = count, .kind = kind, .first = segments_used};
-    segment->states = calloc(count, sizeof *segment->states);
-    segment->marks = calloc(count, 1);
-    if (segment->states == NULL || segment->marks == NULL)
-        give_up("no memory");
-    segments_used += spans;
-    return segment;
-}
-
-static struct pool *pool_of(size_t stride, enum kind kind)
-{
-    for (unsigned i = 0; i < pools_used; i++)
-        if (pools[i].stride == stride && pools[i].kind == kind)
-            return &pools[i];
-    if (pools_used == POOLS)
-        give_up("too many sizes");
-    struct pool *pool = &pools[pools_used++];
-    *pool = (struct pool){.stride = stride, .kind = kind};
-    pool->end = &pool->segments;
-    return pool;
-}
-
-/* The free object of the lowest address: whoever does the same again gets the same addresses. The lock is held. */
-static void *take(size_t size, enum kind kind)
-{
-    size_t unit = size >= ALIGNED_FROM ? CACHE_LINE : COLLECTOR_GRANULE;
-    struct pool *pool = pool_of((size + unit - 1) / unit * unit, kind);
-    for (;; pool->at = pool->at->next, pool->index = 0) {
-        if (pool->at == NULL) {
-            pool->at = *pool->end = new_segment(pool->stride, kind);
-            pool->end = &pool->at->next;
-            pool->index = 0;
-        }
-        for (; pool->index < pool->at->count; pool->index++) {
-            if (load_relaxed(&pool->at->states[pool->index]) != FREE)
-                continue;
-            void *object = object_at(pool->at, pool->index);
-            ASAN_UNPOISON_MEMORY_REGION(object, pool->stride);
-            memset(object, kind == PLAIN ? SCRIPT_UNWRITTEN : 0, pool->stride);
-            store_relaxed(&pool->at->states[pool->index++], LIVE);
-            if (pool->index > pool->at->used)
-                pool->at->used = pool->index;
-            return object;
-        }
-    }
-}
-
-/* Ends an object's life: what was in it is overwritten. */
-static void kill_object(struct segment *segment, unsigned index)
-{
-    memset(object_at(segment, index), SCRIPT_DEAD, segment->stride);
-    ASAN_POISON_MEMORY_REGION(object_at(segment, index), segment->stride);
-    store_relaxed(&segment->states[index], DYING);
-    segment->marks[index] = 0;
-}
-
-static void start_over(void)
-{
-    for (unsigned i = 0; i < pools_used; i++) {
-        pools[i].at = pools[i].segments;
-        pools[i].index = 0;
-    }
-}
-
-/* for (each object in this state). */
-#define FOR_EACH_OBJECT(segment, index, state)                                                                        \
-    for (struct segment *segment = segments; segment < segments + segments_used; segment++)                           \
-        for (unsigned index = 0; index < segment->used; index++)                                                      \
-            if (load_relaxed(&segment->states[index]) == (state))
+static unsigned allocations;
 
 /* ---- Marking ---- */
 
@@ -186,7 +33,7 @@ static void push(const void *base, size_t size)
         pending_room = pending_room == 0 ? 1024 : 2 * pending_room;
         pending = realloc(pending, pending_room * sizeof *pending);
         if (pending == NULL)
-            give_up("no memory");
+            heap_give_up("no memory");
     }
     pending[pending_count++] = (struct pending){base, size};
 }
@@ -194,12 +41,12 @@ static void push(const void *base, size_t size)
 static void *mark_address(uintptr_t address, size_t *scan)
 {
     unsigned index;
-    struct segment *segment = find(address, &index);
+    struct segment *segment = heap_find(address, &index);
     if (segment == NULL || segment->marks[index])
         return NULL;
     segment->marks[index] = 1;
     *scan = segment->kind == PLAIN ? 0 : segment->stride;
-    return object_at(segment, index);
+    return heap_object(segment, index);
 }
 
 /* Stacks hold what no sanitizer likes to see read. */
@@ -229,7 +76,7 @@ static __attribute__((noinline)) void mark_roots_alone(void)
     {
         segment->marks[index] = segment->kind == ROOT;
         if (segment->kind == ROOT)
-            push(object_at(segment, index), segment->stride);
+            push(heap_object(segment, index), segment->stride);
     }
 }
 
@@ -244,7 +91,7 @@ static void mark_from_roots(void)
 bool script_is_doomed(const void *base)
 {
     unsigned index;
-    struct segment *segment = find((uintptr_t)base, &index);
+    struct segment *segment = heap_find((uintptr_t)base, &index);
     return segment != NULL && !segment->marks[index];
 }
 
@@ -279,7 +126,7 @@ static void sweep(void)
 {
     FOR_EACH_OBJECT(segment, index, LIVE)
     if (!segment->marks[index]) {
-        kill_object(segment, index);
+        heap_kill(segment, index);
         add_relaxed(&deaths, 1u);
     }
 }
@@ -290,10 +137,10 @@ static void release_the_dead(void)
         return;
     FOR_EACH_OBJECT(segment, index, DYING)
     store_relaxed(&segment->states[index], FREE);
-    for (struct segment *segment = segments; segment < segments + segments_used; segment++)
+    for (struct segment *segment = heap_segments; segment < heap_segments + heap_segments_used; segment++)
         while (segment->used > 0 && load_relaxed(&segment->states[segment->used - 1]) == FREE)
             segment->used--;
-    start_over();
+    heap_start_over();
 }
 
 /* The lock is held. */
@@ -374,7 +221,7 @@ static void *allocate(size_t size, enum kind kind)
     world_lock();
     if (script.collect_every != 0 && ++allocations >= script.collect_every)
         collect();
-    void *object = take(size > 0 ? size : 1, kind);
+    void *object = heap_take(size > 0 ? size : 1, kind);
     world_unlock();
     return object;
 }
@@ -400,10 +247,10 @@ void collector_free_root(void *block)
     if (block == NULL)
         return;
     world_lock();
-    struct segment *segment = find((uintptr_t)block, &index);
-    if (segment == NULL || segment->kind != ROOT || object_at(segment, index) != block)
-        give_up("no root memory is freed");
-    kill_object(segment, index);
+    struct segment *segment = heap_find((uintptr_t)block, &index);
+    if (segment == NULL || segment->kind != ROOT || heap_object(segment, index) != block)
+        heap_give_up("no root memory is freed");
+    heap_kill(segment, index);
     world_unlock();
 }
 
@@ -413,7 +260,7 @@ void collector_alloc_run(size_t size, void **run)
     if (script.collect_every != 0 && ++allocations >= script.collect_every)
         collect();
     for (unsigned i = script.run_length != 0 ? script.run_length : 8; i > 0; i--) {
-        void *object = take(size, PLAIN);
+        void *object = heap_take(size, PLAIN);
         *(void **)object = *run;
         *run = object;
     }
@@ -440,15 +287,15 @@ void collector_recognize_offset(size_t offset)
 void *collector_base(const void *pointer)
 {
     unsigned index;
-    struct segment *segment = find((uintptr_t)pointer, &index);
-    return segment != NULL ? object_at(segment, index) : NULL;
+    struct segment *segment = heap_find((uintptr_t)pointer, &index);
+    return segment != NULL ? heap_object(segment, index) : NULL;
 }
 
 static struct segment *the_segment(const void *base, unsigned *index)
 {
-    struct segment *segment = find((uintptr_t)base, index);
-    if (segment == NULL || object_at(segment, *index) != base)
-        give_up("asked about what is no object");
+    struct segment *segment = heap_find((uintptr_t)base, index);
+    if (segment == NULL || heap_object(segment, *index) != base)
+        heap_give_up("asked about what is no object");
     return segment;
 }
 
@@ -498,7 +345,7 @@ void collector_each_marked(void (*visit)(const void *base, size_t size))
 {
     FOR_EACH_OBJECT(segment, index, LIVE)
     if (segment->marks[index] && segment->kind != PLAIN)
-        visit(object_at(segment, index), segment->stride);
+        visit(heap_object(segment, index), segment->stride);
 }
 
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
@@ -513,8 +360,8 @@ size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *i
 bool collector_survived(const void *base)
 {
     unsigned index;
-    struct segment *segment = find((uintptr_t)base, &index);
-    return segment != NULL && object_at(segment, index) == base && segment->marks[index];
+    struct segment *segment = heap_find((uintptr_t)base, &index);
+    return segment != NULL && heap_object(segment, index) == base && segment->marks[index];
 }
 
 void collector_push_range(const void *start, const void *end)
@@ -524,7 +371,7 @@ void collector_push_range(const void *start, const void *end)
 
 void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes)
 {
-    *heap_bytes = (uint64_t)segments_used << SEGMENT_LOG;
+    *heap_bytes = (uint64_t)heap_segments_used << SEGMENT_LOG;
     *free_bytes = 0;
 }
 

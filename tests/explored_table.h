@@ -1,0 +1,148 @@
+/* What the programs that explore tables share: a table whose hash is the test's, and what is held of it. */
+#ifndef TESTS_EXPLORED_TABLE_H
+#define TESTS_EXPLORED_TABLE_H
+
+#include "collector/collector.h"
+#include "explore.h"
+#include "scripted_collector.h"
+#include "values/table.h"
+#include "trie_check.h"
+
+#include <hapax.h>
+#include <string.h>
+
+#define NOINLINE __attribute__((noinline))
+
+enum { SLOTS = 40 };
+
+static struct hapax_table *table;
+static struct trie *trie;
+static uintptr_t hidden_box;
+
+/* Root memory: what is held beside the threads' own frames. */
+static struct roots {
+    hapax_table *table;
+    hapax_handle handles[SLOTS];
+    struct box *back;
+} *roots;
+
+struct box {
+    hapax_handle handle;
+};
+
+/* ---- Values: the hash is the test's ---- */
+
+/* In line 0, or where it has been split, by bit 6; each with a tag and a favourite of its own. */
+static inline uint64_t hash_of(unsigned value)
+{
+    return (uint64_t)(2 * value + 1) << 48 | (uint64_t)(value % 8) << 45 | (uint64_t)(value & 1) << 6;
+}
+
+static inline hapax_handle intern(unsigned value)
+{
+    return hapax_make_handle_hashed(table, &value, sizeof value, hash_of(value));
+}
+
+static inline void must_be(hapax_handle handle, unsigned value)
+{
+    unsigned stored = 0;
+    MUST(handle != NULL, "value %u: no handle", value);
+    MUST(script_is_object(handle), "value %u: the handle is no object", value);
+    memcpy(&stored, hapax_handle_value(handle), sizeof stored);
+    MUST(stored == value, "value %u: reads %#x", value, stored);
+}
+
+static NOINLINE void hold(unsigned slot, unsigned value)
+{
+    hapax_handle handle = intern(value);
+    must_be(handle, value);
+    roots->handles[slot] = handle;
+}
+
+/* That a value held in the slot of its number is found. */
+static inline void find_held(unsigned value)
+{
+    hapax_handle handle = intern(value);
+    MUST(handle == roots->handles[value], "value %u: %p, but %p is held", value, (void *)handle,
+         (void *)roots->handles[value]);
+    must_be(handle, value);
+}
+
+static NOINLINE void mention(unsigned value)
+{
+    (void)intern(value);
+}
+
+/* ---- Before and after ---- */
+
+static inline void new_table(void)
+{
+    if (roots == NULL)
+        roots = collector_alloc_root(sizeof *roots);
+    memset(roots, 0, sizeof *roots);
+    table = roots->table = hapax_table_new(NULL, 0);
+    trie = &table->set.trie;
+}
+
+static inline void must_be_well_formed(void)
+{
+    struct trie_walk walk;
+    const char *error = trie_check_registry(trie, table->set.registry, &walk);
+    MUST(error == NULL, "%s", error);
+    MUST(walk.tentative == 0, "%u words are in doubt for ever", (unsigned)walk.tentative);
+}
+
+static inline unsigned count_held(void)
+{
+    unsigned count = 0;
+    for (unsigned i = 0; i < SLOTS; i++) {
+        bool again = false;
+        for (unsigned j = 0; j < i; j++)
+            again |= roots->handles[i] == roots->handles[j];
+        count += roots->handles[i] != NULL && !again;
+    }
+    return count;
+}
+
+static inline void must_be_live(unsigned count)
+{
+    uint64_t live = registry_count(table->set.registry);
+    MUST(live == count, "%u values live, %u should", (unsigned)live, count);
+}
+
+/* All is in order; exactly what is held survives the next collection; then nothing does. */
+static inline void end(void)
+{
+    must_be_well_formed();
+    for (unsigned i = 0; i < SLOTS; i++)
+        if (roots->handles[i] != NULL) {
+            unsigned value;
+            memcpy(&value, hapax_handle_value(roots->handles[i]), sizeof value);
+            must_be(roots->handles[i], value);
+            MUST(intern(value) == roots->handles[i], "value %u has two handles", value);
+        }
+    hapax_collect();
+    must_be_well_formed();
+    must_be_live(count_held());
+    memset(roots->handles, 0, sizeof roots->handles);
+    roots->back = NULL;
+    hapax_collect();
+    must_be_well_formed();
+    must_be_live(0);
+    roots->table = NULL;
+    hapax_collect();
+}
+
+static inline void collects(void)
+{
+    hapax_collect();
+}
+
+/* ---- Chains ---- */
+
+static inline void holds_one_more(void)
+{
+    hold(8, 8);
+}
+
+#endif
