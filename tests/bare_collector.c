@@ -61,6 +61,11 @@ bool collector_is_marked(const void *base)
     return ((const struct bare_object *)base)->marked;
 }
 
+bool collector_lives(const void *base)
+{
+    return collector_is_marked(base);
+}
+
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
 {
     size_t found = 0;

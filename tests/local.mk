@@ -22,6 +22,7 @@ public_tests = \
 	tests/test_collisions \
 	tests/test_diagnosis_cleanups \
 	tests/test_diagnosis_stats \
+	tests/test_errno \
 	tests/test_finalizer \
 	tests/test_finalizer_reach \
 	tests/test_foreign \
@@ -30,6 +31,7 @@ public_tests = \
 	tests/test_fork \
 	tests/test_fork_cleanups \
 	tests/test_fork_threads \
+	tests/test_freed \
 	tests/test_handle \
 	tests/test_handle_life \
 	tests/test_handle_limits \
@@ -69,6 +71,7 @@ internal_tests = \
 	tests/test_entries \
 	tests/test_hold \
 	tests/test_mark \
+	tests/test_pages \
 	tests/test_registry \
 	tests/test_registry_life \
 	tests/test_trie \
@@ -79,6 +82,7 @@ tests_test_churn_LDADD = $(internal_libs)
 tests_test_entries_LDADD = $(internal_libs)
 tests_test_hold_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)
+tests_test_pages_LDADD = $(internal_libs)
 tests_test_registry_LDADD = $(internal_libs)
 tests_test_registry_life_LDADD = $(internal_libs)
 tests_test_trie_LDADD = $(internal_libs)

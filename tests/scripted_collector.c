@@ -324,6 +324,18 @@ bool collector_is_marked(const void *base)
     return the_segment(base, &index)->marks[index];
 }
 
+bool collector_is_object(const void *base)
+{
+    unsigned index;
+    struct segment *segment = heap_find((uintptr_t)base, &index);
+    return segment != NULL && heap_object(segment, index) == base;
+}
+
+bool collector_lives(const void *base)
+{
+    return collector_is_object(base) && collector_is_marked(base);
+}
+
 void collector_mark(const void *base)
 {
     unsigned index;
@@ -359,9 +371,7 @@ size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *i
 
 bool collector_survived(const void *base)
 {
-    unsigned index;
-    struct segment *segment = heap_find((uintptr_t)base, &index);
-    return segment != NULL && heap_object(segment, index) == base && segment->marks[index];
+    return collector_lives(base);
 }
 
 void collector_push_range(const void *start, const void *end)

@@ -15,6 +15,14 @@ static NOINLINE void leak_by_finalizer(size_t i)
     cr_assert_eq(hapax_set_finalizer(object, finalize, arg), 0);
 }
 
+/* Finalized as any other. */
+static NOINLINE void point_to_itself(size_t i)
+{
+    struct node *object = new_node(i);
+    object->next = object->other = object;
+    cr_assert_eq(hapax_set_finalizer(object, finalize, NULL), 0);
+}
+
 static NOINLINE void make_cycle(size_t i)
 {
     struct node *object = new_node(i);
@@ -120,6 +128,15 @@ Test(diagnosis, names_finalizers_that_never_run)
     cr_assert_leq(lines_with(CYCLE), FEW);
     cr_assert_eq(lines_with(NEVER_CLEANED), 0u);
     cr_assert_eq(finalized, 0u);
+}
+
+Test(diagnosis, does_not_name_objects_that_point_to_themselves)
+{
+    ask_for("cleanups");
+    repeat(point_to_itself, FEW);
+    collect_all();
+    cr_assert_eq(lines_with("never"), 0u);
+    cr_assert_geq(finalized, MOST(FEW));
 }
 
 static NOINLINE void leak_handle(size_t i)

@@ -82,8 +82,8 @@ HAPAX_API void hapax_cleanup_stop(hapax_cleanup cleanup);
 HAPAX_API int hapax_set_cleanup_threads(unsigned n);
 
 /*
- * Runs, in this thread, the cleanups and finalizers that are queued, those included that are
- * queued meanwhile, until none is left. It does not collect.
+ * Runs, in this thread, the cleanups and finalizers that were queued before the call. It does not
+ * collect, and leaves what is queued meanwhile to the next call.
  *
  * Returns: how many it ran. Errors: none.
  * Threads: safe beside every other call, itself and the library's threads too: each runs once.

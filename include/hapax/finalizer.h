@@ -18,8 +18,8 @@ HAPAX_BEGIN_DECLS
  * are NULL before fn runs and stay so; what object reaches stays alive, and its handles
  * canonical, until fn has run. fn may store object somewhere and so resurrect it, and may set a
  * finalizer anew: the old one is gone before fn begins. Where object A reaches B and both have
- * finalizers, A's runs first; those of a cycle never run. They run on the executors of the
- * cleanups, under the same rules.
+ * finalizers, A's runs first; those of a cycle of two or more objects never run. They run on the
+ * executors of the cleanups, under the same rules.
  *
  *   object   the first byte of a collected object; static data is accepted, and never dies
  *   fn       what to call; NULL removes the finalizer, and it is no error where there is none

@@ -11,23 +11,29 @@
 /* From here on fewer, larger pages save more in address translation than their zeroing costs. */
 #define HUGE_FROM ((size_t)2 << 20)
 
+static void *map(size_t size, int access, int flags)
+{
+    int before = errno;
+    void *start = mmap(NULL, size, access, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    errno = before;
+    return start == MAP_FAILED ? NULL : start;
+}
+
 void *pages_alloc(size_t size)
 {
-    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    return start == MAP_FAILED ? NULL : start;
+    return map(size, PROT_READ | PROT_WRITE, 0);
 }
 
 void *pages_alloc_lazily(size_t size)
 {
-    void *start = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    return start == MAP_FAILED ? NULL : start;
+    return map(size, PROT_READ | PROT_WRITE, MAP_NORESERVE);
 }
 
 void *pages_reserve(size_t size, size_t alignment)
 {
     size_t span = size + alignment;
-    char *start = mmap(NULL, span, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (start == MAP_FAILED)
+    char *start = map(span, PROT_NONE, MAP_NORESERVE);
+    if (start == NULL)
         return NULL;
     char *aligned = start + (-(uintptr_t)start & (alignment - 1));
     if (aligned > start)
@@ -48,15 +54,14 @@ bool pages_commit(void *start, size_t size)
     size_t before = offset_in_page(start);
     start = (char *)start - before;
     size += before;
-    if (mprotect(start, size, PROT_READ | PROT_WRITE) != 0) {
-        errno = ENOMEM;
-        return false;
-    }
+    int saved = errno;
+    bool committed = mprotect(start, size, PROT_READ | PROT_WRITE) == 0;
 #ifdef MADV_HUGEPAGE
-    if (size >= HUGE_FROM)
+    if (committed && size >= HUGE_FROM)
         (void)madvise(start, size, MADV_HUGEPAGE);
 #endif
-    return true;
+    errno = saved;
+    return committed;
 }
 
 void pages_give_back(void *start, size_t size)

@@ -1,7 +1,7 @@
 /* Whole pages from the system, outside the collected heap: zeroed when first touched, never searched for pointers.
  *
  * Every function is a system call or two, takes no lock and touches no heap, so all but the reserving ones may be called
- * while a collection runs. */
+ * while a collection runs. All leave errno alone, where they fail too: whoever tries something else then may succeed. */
 #ifndef HAPAX_PAGES_H
 #define HAPAX_PAGES_H
 
@@ -10,17 +10,17 @@
 
 enum { PAGE_BYTES = 4096 };
 
-/* `size` bytes ready for use; NULL with errno ENOMEM. */
+/* `size` bytes ready for use; NULL if memory is short. */
 void *pages_alloc(size_t size);
 
 /* `size` bytes ready for use, which take memory only where they are touched and count for nothing before, where the
- * system allows it; NULL with errno ENOMEM. */
+ * system allows it; NULL if addresses are short. */
 void *pages_alloc_lazily(size_t size);
 
-/* Address space without memory, aligned to `alignment` (a power of two); NULL with errno ENOMEM. */
+/* Address space without memory, aligned to `alignment` (a power of two); NULL if there is none. */
 void *pages_reserve(size_t size, size_t alignment);
 /* Makes a part of reserved address space usable, which may begin within a page; huge pages are asked for where it is
- * large. False with ENOMEM. */
+ * large. False if memory is short. */
 bool pages_commit(void *start, size_t size);
 
 /* Gives the memory back to the system, as far as it consists of whole pages of the system's that are not locked; the

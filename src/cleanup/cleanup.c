@@ -168,7 +168,7 @@ void cleanup_mark_end(void)
         for (unsigned i = 0; i < RECORDS_PER_BLOCK; i++) {
             struct record *record = &block->records[i];
             uint64_t state = load_acquire(&record->state); /* acquire: an armed record is filled in */
-            if ((state & STAGE_MASK) == ARMED && !collector_is_marked((void *)~load_relaxed(&record->hidden_object)))
+            if ((state & STAGE_MASK) == ARMED && !collector_lives((void *)~load_relaxed(&record->hidden_object)))
                 store_relaxed(&record->state, state - ARMED + DOUBTED); /* the world is stopped */
         }
     }

@@ -120,11 +120,12 @@ static struct task *oldest(void)
     return first;
 }
 
-static struct task *take_oldest(void)
+/* NULL: none up to this number is left. */
+static struct task *take_oldest(uint64_t last_wanted)
 {
     for (;;) {
         struct task *task = oldest();
-        if (task == NULL)
+        if (task == NULL || task->sequence > last_wanted)
             return NULL;
         first = task->next;
         if (first == NULL)
@@ -135,15 +136,15 @@ static struct task *take_oldest(void)
     }
 }
 
-/* Runs the oldest task. False where there is none. */
-static bool run_next(void)
+/* Runs the oldest task, if its number is not above this one. False if there is none. */
+static bool run_next(uint64_t last_wanted)
 {
     struct runner self;
     pthread_mutex_lock(&lock);
     /* A fork waits for who is amidst a task, so those go on. */
     while (forking > 0 && depth == 0)
         park(&changed, &lock);
-    struct task *task = take_oldest();
+    struct task *task = take_oldest(last_wanted);
     if (task != NULL) {
         self = (struct runner){runners, task, task->sequence, pthread_self()};
         runners = &self;
@@ -188,9 +189,14 @@ size_t hapax_run_cleanups(void)
 {
     if (thread_enter() == NULL)
         return 0;
+    int before = errno;
     size_t ran = 0;
-    while (run_next())
+    /* What is queued meanwhile may be queued by what runs, without an end. Relaxed: what has happened before this call is
+     * counted, and taking a task from the queue acquires it. */
+    uint64_t last_wanted = load_relaxed(&last_sequence);
+    while (run_next(last_wanted))
         ran++;
+    errno = before;
     return ran;
 }
 
@@ -275,7 +281,7 @@ static void *execute(void *unused)
     while (!retire()) {
         if (chore.run != NULL)
             chore.run();
-        if (run_next())
+        if (run_next(UINT64_MAX))
             continue;
         /* While it waits, what its last calls have held is kept alive by nothing here. */
         thread_clear_dead_frames();

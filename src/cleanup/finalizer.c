@@ -42,6 +42,9 @@ struct record {
     struct record *next;    /* of the free ones; inside a collection, of those doubted */
 };
 
+/* QUEUED: the program has freed the object, and only the argument is left to let go. */
+#define FREED ((uintptr_t)1)
+
 enum { RECORDS_PER_BLOCK = 50 };
 
 struct block {
@@ -61,6 +64,7 @@ static size_t rows_room, rows_used;     /* the room is a power of two, or 0 */
 
 /* Inside a collection. */
 static struct record *doubted;
+static struct record *freed;            /* the program has freed their objects by hand */
 static bool unsure;                     /* the search from what foreign finalizers get was not complete */
 
 /* An object that foreign finalizers bring back is back, or free of them, in the next collection; beyond a chain of so many
@@ -152,6 +156,9 @@ static bool begin(struct task *task)
 static void run_record(struct task *task)
 {
     struct record *record = record_of(task);
+    /* Nothing is left to finalize of what the program has freed. */
+    if (record->object == FREED)
+        return;
     record->function((void *)record->object, argument_of(record->argument));
     add_relaxed(&run, 1u);
 }
@@ -191,17 +198,22 @@ static void *object_of(const struct record *record)
     return (void *)~record->object;
 }
 
+static void move_to(struct record **list, struct record *record)
+{
+    record->next = *list;
+    *list = record;
+}
+
 static void find_doubted(void)
 {
-    doubted = NULL;
+    doubted = freed = NULL;
     for (struct block *block = blocks; block != NULL; block = block->next) {
         for (unsigned i = 0; i < RECORDS_PER_BLOCK; i++) {
             struct record *record = &block->records[i];
-            if (record->stage != ARMED || collector_is_marked(object_of(record)))
+            if (record->stage != ARMED || collector_lives(object_of(record)))
                 continue;
             record->stage = DOUBTED;
-            record->next = doubted;
-            doubted = record;
+            move_to(collector_is_object(object_of(record)) ? &doubted : &freed, record);
         }
     }
 }
@@ -291,20 +303,28 @@ bool finalizer_condemned(const void *base)
     return record != NULL && record->stage == CONDEMNED;
 }
 
-void finalizer_reclaim_end(void)
+static void queue(struct record **list)
 {
-    while (doubted != NULL) {
-        struct record *record = doubted;
-        doubted = record->next;
+    while (*list != NULL) {
+        struct record *record = *list;
+        void *object = object_of(record);
+        *list = record->next;
         remove_row(find_row(record->object));
         record->next = NULL;
         record->stage = QUEUED;
-        record->object = ~record->object;
+        /* What was condemned is marked. The collector takes that back from what stands in its lists of free memory. */
+        record->object = collector_survived(object) ? (uintptr_t)object : FREED;
         collector_wrote(record);
         record->task.kind = &finalizer_task;
         add_relaxed(&queued, 1u);
         executor_push(&record->task);
     }
+}
+
+void finalizer_reclaim_end(void)
+{
+    queue(&doubted);
+    queue(&freed);
 }
 
 /* ---- The public functions ---- */

@@ -2,7 +2,8 @@
  *
  * When marking has ended, what the contents of every unmarked object with a finalizer reach is marked, but not these
  * objects themselves. Those still unmarked are reached by no other one, nor by themselves: they are condemned, and
- * their finalizers are queued. The others are kept for a later collection; those of a cycle for ever. */
+ * their finalizers are queued. The others are kept for a later collection; those of a cycle for ever. A pointer of an object
+ * to itself is no cycle. */
 #ifndef HAPAX_FINALIZER_PRIVATE_H
 #define HAPAX_FINALIZER_PRIVATE_H
 

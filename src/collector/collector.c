@@ -184,22 +184,33 @@ static void collect_often(void)
 #endif
 }
 
+/* Allocations and collections of bdwgc run foreign finalizers, which may leave anything in errno, and so may the system calls
+ * of both. This is where it is put back, for all that the library does with the collector. */
+static void *with_errno(int before, void *object)
+{
+    errno = before;
+    return object;
+}
+
 void *collector_alloc_scanned(size_t size)
 {
+    int before = errno;
     collect_often();
-    return size <= SIZE_MAX - end_byte ? GC_MALLOC(size + end_byte) : NULL;
+    return with_errno(before, size <= SIZE_MAX - end_byte ? GC_MALLOC(size + end_byte) : NULL);
 }
 
 void *collector_alloc_plain(size_t size)
 {
+    int before = errno;
     collect_often();
-    return GC_MALLOC_ATOMIC(size);
+    return with_errno(before, GC_MALLOC_ATOMIC(size));
 }
 
 void *collector_alloc_root(size_t size)
 {
+    int before = errno;
     collect_often();
-    return GC_MALLOC_UNCOLLECTABLE(size);
+    return with_errno(before, GC_MALLOC_UNCOLLECTABLE(size));
 }
 
 void collector_free_root(void *block)
@@ -211,9 +222,11 @@ enum { KIND_PLAIN = 0 };
 
 void collector_alloc_run(size_t size, void **run)
 {
+    int before = errno;
     collect_often();
     /* bdwgc stores the list before another collection can begin. */
     GC_generic_malloc_many(size, KIND_PLAIN, run);
+    errno = before;
 }
 
 size_t collector_run_limit(void)
@@ -251,6 +264,17 @@ bool collector_is_static(const void *pointer)
 bool collector_is_marked(const void *base)
 {
     return GC_is_marked(base) != 0;
+}
+
+bool collector_is_object(const void *base)
+{
+    /* GC_base follows no header that is not there. GC_is_marked does. */
+    return GC_base((void *)(uintptr_t)base) == base;
+}
+
+bool collector_lives(const void *base)
+{
+    return collector_is_object(base) && GC_is_marked(base) != 0;
 }
 
 void collector_mark(const void *base)
@@ -313,8 +337,8 @@ size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *i
 
 bool collector_survived(const void *base)
 {
-    /* The sweep may already have freed the whole block; GC_base notices, GC_is_marked would not. */
-    return GC_base((void *)(uintptr_t)base) == base && GC_is_marked(base) != 0;
+    /* The sweep may already have freed the whole block. */
+    return collector_lives(base);
 }
 
 void collector_push_range(const void *start, const void *end)
@@ -353,13 +377,15 @@ void collector_exclude(void (*function)(void *), void *argument)
 
 void collector_collect(void)
 {
+    int before = errno;
     GC_gcollect();
+    errno = before;
 }
 
 void collector_collect_early(void)
 {
     if (!GC_is_incremental_mode())
-        GC_gcollect();
+        collector_collect();
 }
 
 void collector_check(void)

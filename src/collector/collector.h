@@ -38,7 +38,7 @@ int collector_register_thread(void);
 void collector_unregister_thread(void);
 
 /* Scanned memory is zeroed, and a pointer one past its end leads to no neighbour; plain memory is neither. NULL where
- * memory is short. May run foreign finalizers. */
+ * memory is short. May run foreign finalizers. All that allocates or collects leaves errno alone, where it fails too. */
 void *collector_alloc_scanned(size_t size);
 void *collector_alloc_plain(size_t size);
 /* Scanned memory that is never collected; freed by hand. */
@@ -68,6 +68,12 @@ bool collector_is_static(const void *pointer);
 /* Only inside mark_end, and only for the base of an object. */
 bool collector_is_marked(const void *base);
 void collector_mark(const void *base);
+/* Only inside mark_end, for what was once the base of an object: whether it still is one, and marked. A program that works
+ * with the collector itself may free by hand what it has given to the library, and then nothing is left whose mark could be
+ * looked at. Where another object has taken the place since, the answer is about that one. */
+bool collector_lives(const void *base);
+/* The same question without the mark, inside mark_end and reclaim_end. */
+bool collector_is_object(const void *base);
 /* Only inside mark_end: the indices of those words that hold the base of an unmarked object; words below
  * COLLECTOR_GRANULE hold none. Answers how many. Fastest where the objects lie in the order of their addresses. */
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices);

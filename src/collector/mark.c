@@ -87,7 +87,12 @@ void mark_word(uintptr_t word)
 
 void mark_contents(const void *base)
 {
+    /* What is marked is not marked again. */
+    bool was_marked = collector_is_marked(base);
+    collector_mark(base);
     search((struct range){base, collector_scan_size(base) / sizeof(uintptr_t)});
+    if (!was_marked)
+        collector_unmark(base);
 }
 
 static void empty_stack(void)

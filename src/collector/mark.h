@@ -17,7 +17,8 @@ bool mark_prepare(void);
 
 /* Marks what the word points to, if anything; mark_drain goes on from there. */
 void mark_word(uintptr_t word);
-/* Has the contents of an object searched, and does not mark the object itself. */
+/* Has the contents of an object searched, and does not mark the object itself: not for its own pointers to itself either,
+ * but where what it reaches points back to it. */
 void mark_contents(const void *base);
 /* Marks all that is reached from what was given since. */
 void mark_drain(void);

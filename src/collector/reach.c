@@ -57,7 +57,7 @@ static bool look_into(const void *base, bool (*enter)(const void *base))
     size_t count = collector_scan_size(base) / sizeof *words;
     for (size_t i = 0; i < count; i++) {
         const void *next = collector_base((void *)load_relaxed(&words[i]));
-        uint32_t *slot = next != NULL ? find_slot(next) : NULL;
+        uint32_t *slot = next != NULL && next != base ? find_slot(next) : NULL;
         if (slot == NULL || *slot != 0 || !enter(next))
             continue;
         if (seen == reach_limit)

@@ -11,8 +11,8 @@
 /* Reserves what a search needs; the first call counts. False with ENOMEM. */
 bool reach_prepare(void);
 
-/* Calls enter for each object that the contents of `from` lead to, `from` itself included where they do; where it answers
- * true, the search goes on into that object. Objects seen since reach_forget are not entered again. False where there
+/* Calls enter for each object that the contents of `from` lead to, `from` itself included if another object leads back to it;
+ * if it answers true, the search goes on into that object. Objects seen since reach_forget are not entered again. False where there
  * were too many to remember: the search is not complete. */
 bool reach_search(const void *from, bool (*enter)(const void *base));
 void reach_forget(void);

@@ -137,6 +137,14 @@ static bool contents_reach_object(const struct proxy *proxy)
     return found;
 }
 
+/* The program has freed the object by hand. */
+static void forget_freed(void)
+{
+    for (struct proxy *proxy = proxies; proxy != NULL; proxy = proxy->next)
+        if (proxy->base != NULL && !collector_is_object(proxy->base))
+            proxy->base = NULL;
+}
+
 static void mark_arguments(bool of_unmarked)
 {
     for (struct proxy *proxy = proxies; proxy != NULL; proxy = proxy->next) {
@@ -167,6 +175,7 @@ void argument_proxy_mark_end(void)
 {
     if (proxies == NULL)
         return;
+    forget_freed();
     mark_arguments(false);
     examine(argument_reaches_object, ARGUMENT_OF_CLEANUP, CLEANUP_ARGUMENT_REACHES);
     examine(argument_reaches_object, ARGUMENT_OF_FINALIZER, FINALIZER_ARGUMENT_REACHES);

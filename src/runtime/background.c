@@ -4,6 +4,7 @@
 
 #include "collector/collector.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stddef.h>
@@ -23,7 +24,9 @@ int background_start(void *(*function)(void *), void *argument)
         sigdelset(&blocked, raised[i]);
     pthread_sigmask(SIG_SETMASK, &blocked, &before);
     pthread_t thread;
+    int saved = errno;
     int error = pthread_create(&thread, NULL, function, argument);
+    errno = saved;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     if (error == 0)
         pthread_detach(thread);

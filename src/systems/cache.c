@@ -40,9 +40,10 @@ static const void *subject(void *object)
     struct entry *entry = object;
     if (load_relaxed(&entry->word) == 0)
         return entry;
-    if (entry->base == NULL || collector_is_marked(entry->base))
-        collector_mark(entry);
-    return entry->base;
+    if (entry->base != NULL && !collector_lives(entry->base))
+        return entry->base;
+    collector_mark(entry);
+    return NULL;
 }
 
 /* An entry that somebody holds stays in the trie, where searches pass it by. */

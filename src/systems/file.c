@@ -36,12 +36,14 @@ bool file_open(struct file *file, const char *path, const char *function)
         refuse(EINVAL, function, "the path is NULL");
         return false;
     }
+    int before = errno;
     /* Without waiting for somebody to write into a FIFO. */
     do
         file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     while (file->descriptor < 0 && errno == EINTR);
     if (file->descriptor < 0)
         return false;
+    errno = before;
     int error = examine(file);
     if (error != 0) {
         file_close(file);
@@ -65,10 +67,14 @@ static void *map(const struct file *file, void *where, size_t length)
 
 void *file_map(const struct file *file, void *where, size_t length)
 {
+    int before = errno;
     void *start = map(file, where, length);
     if (start == MAP_FAILED && errno == ENOMEM) {
         collector_collect();
         start = map(file, where, length);
     }
-    return start == MAP_FAILED ? NULL : start;
+    if (start == MAP_FAILED)
+        return NULL;
+    errno = before;
+    return start;
 }

@@ -14,9 +14,9 @@
 
 /* ---- A collection ---- */
 
-static bool key_is_marked(const struct weak_map_entry *entry)
+static bool key_lives(const struct weak_map_entry *entry)
 {
-    return entry->waiter.base == 0 || collector_is_marked((void *)entry->waiter.base);
+    return entry->waiter.base == 0 || collector_lives((void *)entry->waiter.base);
 }
 
 /* An entry lives as long as its key does. Where it was removed, or the key is dead already: until nobody holds it. Such
@@ -26,12 +26,12 @@ static const void *subject(void *object)
     struct weak_map_entry *entry = object;
     if (load_relaxed(&entry->key) == NULL)
         return entry;
-    if (key_is_marked(entry)) {
-        if (load_relaxed(&entry->value) == 0)
-            return entry;
-        collector_mark(entry);
-    }
-    return (const void *)entry->waiter.base;
+    if (!key_lives(entry))
+        return (const void *)entry->waiter.base;
+    if (load_relaxed(&entry->value) == 0)
+        return entry;
+    collector_mark(entry);
+    return NULL;
 }
 
 /* An entry that somebody holds stays in the trie, where nobody finds it. */
@@ -101,8 +101,9 @@ static bool visit_entry(uintptr_t word)
     uintptr_t value = load_relaxed(&entry->value);
     if (value == 0)
         return false;
-    if (!key_is_marked(entry)) {
-        ephemeron_wait(&entry->waiter);
+    if (!key_lives(entry)) {
+        if (collector_is_object((void *)entry->waiter.base))
+            ephemeron_wait(&entry->waiter);
         return false;
     }
     collector_mark(entry);

@@ -33,9 +33,10 @@ static const void *subject(void *object)
     struct hapax_weak_cell *cell = object;
     if (load_relaxed(&cell->word) == 0)
         return cell;
-    if (cell->base == NULL || collector_is_marked(cell->base))
-        collector_mark(cell);
-    return cell->base;
+    if (cell->base != NULL && !collector_lives(cell->base))
+        return cell->base;
+    collector_mark(cell);
+    return NULL;
 }
 
 /* A cell that somebody holds stays in the trie, where nobody finds it. */

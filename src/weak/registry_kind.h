@@ -8,7 +8,8 @@
 /* What one kind of owner does with its objects. */
 struct registry_kind {
     /* mark_end: what this object's life hangs on, and any marking the object itself needs. NULL function: itself.
-     * Answers NULL for what never dies. */
+     * Answers NULL for what never dies, and may do so for what lives. The subject is one of the program's objects or of the
+     * library's. */
     const void *(*subject)(void *object);
     /* mark_end: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`, best
      * the address of what it will touch. */

@@ -50,7 +50,7 @@ static size_t find_unmarked(struct registry *registry, const uintptr_t *words, u
         if (words[i] == 0 || words[i] == HOLE)
             continue;
         const void *subject = kind->subject((void *)words[i]);
-        if (all || (subject != NULL && !collector_is_marked(subject)))
+        if (all || (subject != NULL && !collector_lives(subject)))
             indices[found++] = (uint16_t)i;
     }
     return found;
