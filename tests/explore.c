@@ -4,30 +4,18 @@
 
 #include <hapax/cleanup.h>
 
-#include "base/sync.h"
-#include "runtime/thread.h"
+#include "explore_anew.h"
+#include "explore_fibers.h"
+#include "scripted_collector.h"
 
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <ucontext.h>
 #include <unistd.h>
 
-#if defined SYNC_THREAD_SANITIZER
-#include <sanitizer/tsan_interface.h>
-#endif
-#if defined __SANITIZE_ADDRESS__
-#include <sanitizer/common_interface_defs.h>
-#endif
-
-/* The explorer's own books need no lock: only one thread runs. */
-#define UNWATCHED __attribute__((no_sanitize_thread))
-
 enum {
-    OUTSIDE = EXPLORE_THREADS,
-    STACK_BYTES = 128 << 10,
     STEPS_MAX = 200000,         /* of a run: more, and something waits for ever */
     RUNS_MAX = 5000000,
     RANDOM_SWITCHES = 6,
@@ -40,190 +28,12 @@ enum {
 
 void sync_explore_point(bool has_written);
 
-/* ---- Fibers ---- */
-
-enum life { ENDED, READY, WAITING };
-
-static struct fiber {
-    ucontext_t context;         /* with its registers, while it does not run */
-    char *stack;
-    size_t stack_bytes;
-    const char *low;            /* of its stack, while it does not run */
-    enum life life;
-    uint64_t progress;          /* steps of its own that may end the waiting of others */
-    uint64_t seen_progress;     /* of the others, when it last went on after waiting */
-    struct thread *self;        /* its thread_self */
-    int error;                  /* its errno */
-    void (*function)(void);
-    void *tsan;
-    char sanitized;             /* an address for the thread sanitizer */
-} fibers[EXPLORE_THREADS + 1];
-
-static unsigned current = OUTSIDE, previous = OUTSIDE, count;
-static bool still;
-static char scattered;
-
-void explore_acquire(void *lock)
-{
-#if defined SYNC_THREAD_SANITIZER
-    __tsan_acquire(lock);
-#else
-    (void)lock;
-#endif
-}
-
-void explore_release(void *lock)
-{
-#if defined SYNC_THREAD_SANITIZER
-    __tsan_release(lock);
-#else
-    (void)lock;
-#endif
-}
-
-UNWATCHED void explore_gather(void)
-{
-    for (unsigned i = 0; i < count; i++)
-        explore_acquire(&fibers[i].sanitized);
-}
-
-void explore_scatter(void)
-{
-    explore_release(&scattered);
-}
-
-/* A fiber begins to run, or goes on. */
-UNWATCHED static void arrive(void *fake_stack)
-{
-#if defined __SANITIZE_ADDRESS__
-    const void *stack;
-    size_t bytes;
-    __sanitizer_finish_switch_fiber(fake_stack, &stack, &bytes);
-    fibers[previous].stack = (char *)(uintptr_t)stack;
-    fibers[previous].stack_bytes = bytes;
-#else
-    (void)fake_stack;
-#endif
-    explore_acquire(&scattered);
-}
-
-/* Lies below everything that the caller has on the stack. */
-UNWATCHED static __attribute__((noinline)) const char *here(void)
-{
-    return __builtin_frame_address(0);
-}
-
-/* The thread sanitizer takes it for a synchronization only where one side is outside of all threads. */
-UNWATCHED static __attribute__((noinline)) void switch_to(unsigned next)
-{
-    __builtin_unwind_init();
-    struct fiber *from = &fibers[current], *to = &fibers[next];
-    from->low = here();
-    from->self = thread_self;
-    thread_self = to->self;
-    previous = current;
-    current = next;
-    explore_release(&from->sanitized);
-    void *fake_stack = NULL;
-#if defined __SANITIZE_ADDRESS__
-    __sanitizer_start_switch_fiber(&fake_stack, to->stack, to->stack_bytes);
-#endif
-#if defined SYNC_THREAD_SANITIZER
-    __tsan_switch_to_fiber(to->tsan, previous == OUTSIDE || next == OUTSIDE ? 0 : __tsan_switch_to_fiber_no_sync);
-#endif
-    swapcontext(&from->context, &to->context);
-    arrive(fake_stack);
-}
-
-UNWATCHED unsigned explore_self(void)
-{
-    return current;
-}
-
-UNWATCHED __attribute__((noinline)) void explore_each_stack(world_scan *scan)
-{
-    __builtin_unwind_init();
-    for (unsigned i = 0; i < count; i++) {
-        const struct fiber *fiber = &fibers[i];
-        if (fiber->life == ENDED)
-            continue;
-        scan(i == current ? here() : fiber->low, fiber->stack + fiber->stack_bytes);
-        if (i != current)
-            scan(&fiber->context, &fiber->context + 1);
-    }
-}
-
-/* In place of the C library's, which knows one real thread: linked with --wrap=__errno_location. */
-int *__wrap___errno_location(void);
-UNWATCHED int *__wrap___errno_location(void)
-{
-    return &fibers[current].error;
-}
-
-#if defined SYNC_THREAD_SANITIZER
-/* All fibers have one copy of each thread-local variable. Two of them are exchanged when fibers are: thread_self and errno.
- * The executor counts in a third how many tasks its thread is amidst, for forks, of which there are none here: that
- * is no race, since real threads have one each. */
-__attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
-const char *__tsan_default_suppressions(void)
-{
-    return "race_top:run_next\n";
-}
-#endif
-
-/* ---- What stays from run to run ---- */
-
-/* Registries of the process, which no run leaves an object in, but whose words are used up: each run finds them as the
- * first did. Linked with --wrap=pages_alloc and --wrap=pages_free. */
-static struct pages {
-    void *start, *as_first;
-    size_t size;
-} all_pages[64];
-static unsigned pages_count;
-
-void *__real_pages_alloc(size_t size);
-void __real_pages_free(void *start, size_t size);
-void *__wrap_pages_alloc(size_t size);
-void __wrap_pages_free(void *start, size_t size);
-
-UNWATCHED void *__wrap_pages_alloc(size_t size)
-{
-    void *start = __real_pages_alloc(size);
-    if (pages_count == sizeof all_pages / sizeof *all_pages)
-        abort();
-    all_pages[pages_count++] = (struct pages){start, NULL, size};
-    return start;
-}
-
-UNWATCHED void __wrap_pages_free(void *start, size_t size)
-{
-    for (unsigned i = 0; i < pages_count; i++)
-        if (all_pages[i].start == start)
-            all_pages[i--] = all_pages[--pages_count];
-    __real_pages_free(start, size);
-}
-
-static void remember_pages(void)
-{
-    for (struct pages *pages = all_pages; pages < all_pages + pages_count; pages++) {
-        free(pages->as_first);
-        pages->as_first = malloc(pages->size);
-        memcpy(pages->as_first, pages->start, pages->size);
-    }
-}
-
-static void restore_pages(void)
-{
-    for (struct pages *pages = all_pages; pages < all_pages + pages_count; pages++)
-        if (pages->as_first != NULL)
-            memcpy(pages->start, pages->as_first, pages->size);
-}
-
 /* ---- The order in which they run ---- */
 
 /* Every choice between several threads; what is first is no preemption where there is one without. */
 static struct choice {
     unsigned char chosen, options;
+    uint64_t trace;             /* before it */
 } choices[STEPS_MAX];
 static unsigned depth, depth_given;
 
@@ -234,8 +44,10 @@ static struct turn {
 static unsigned turns_count, wanted_count, wanted_next;
 
 static enum mode { EXHAUSTIVE, RANDOM, AGAIN } mode;
+static bool still;
 static unsigned steps, preemptions, longest;
 static uint64_t progress;       /* of all */
+static uint64_t trace;          /* a hash of all that the run has done: the steps, who made them, the deaths */
 static unsigned random_switches[RANDOM_SWITCHES];
 static uint64_t dice;
 
@@ -298,13 +110,13 @@ UNWATCHED static uint64_t progress_of_others(unsigned i)
 /* Whoever waits has looked at something at some time since it last went on: anything done since may have changed it. */
 UNWATCHED static bool can_run(unsigned i)
 {
-    return fibers[i].life == READY ||
+    return fibers[i].life == NEW || fibers[i].life == READY ||
            (fibers[i].life == WAITING && progress_of_others(i) > fibers[i].seen_progress);
 }
 
 UNWATCHED static unsigned others(unsigned *options, unsigned n)
 {
-    for (unsigned i = 0; i < count; i++)
+    for (unsigned i = 0; i < fibers_count; i++)
         if (i != current && can_run(i))
             options[n++] = i;
     return n;
@@ -314,9 +126,9 @@ UNWATCHED static unsigned choose_exhaustively(const unsigned *options, unsigned 
 {
     struct choice *choice = &choices[depth++];
     if (depth > depth_given)
-        *choice = (struct choice){0, (unsigned char)n};
+        *choice = (struct choice){0, (unsigned char)n, trace};
     else
-        MUST(choice->options == n, "the scenario does not do the same again");
+        MUST(choice->options == n && choice->trace == trace, "the scenario does not do the same again");
     return options[choice->chosen];
 }
 
@@ -336,12 +148,18 @@ UNWATCHED static void take_turns(unsigned next)
     if (next == current)
         return;
     turns[turns_count++] = (struct turn){steps, next};
-    switch_to(next);
+    fiber_switch_to(next);
+}
+
+UNWATCHED static void follow(uint64_t event)
+{
+    trace = (trace ^ event) * UINT64_C(0x100000001b3);
 }
 
 UNWATCHED static void count_step(bool is_progress)
 {
     MUST(++steps < STEPS_MAX, "something waits for ever");
+    follow(2 * current + is_progress);
     progress += is_progress;
     fibers[current].progress += is_progress;
 }
@@ -401,73 +219,39 @@ UNWATCHED void explore_hold_still(bool yes)
 
 UNWATCHED static void run_fiber(void)
 {
-    arrive(NULL);
-    for (;;) {
-        fibers[current].function();
-        count_step(true);
-        fibers[current].life = ENDED;
-        unsigned options[EXPLORE_THREADS], n = others(options, 0), left = 0;
-        for (unsigned i = 0; i < count; i++)
-            left += fibers[i].life != ENDED;
-        MUST(n > 0 || left == 0, "all threads that are left wait");
-        take_turns(left > 0 ? choose(options, n) : OUTSIDE);
-    }
-}
-
-static void make_fibers(void)
-{
-    for (unsigned i = 0; i < EXPLORE_THREADS; i++) {
-        struct fiber *fiber = &fibers[i];
-        fiber->stack_bytes = STACK_BYTES;
-        fiber->stack = calloc(1, STACK_BYTES);
-        getcontext(&fiber->context);
-        fiber->context.uc_stack.ss_sp = fiber->stack;
-        fiber->context.uc_stack.ss_size = STACK_BYTES;
-        fiber->low = fiber->stack;
-        makecontext(&fiber->context, run_fiber, 0);
-#if defined SYNC_THREAD_SANITIZER
-        fiber->tsan = __tsan_create_fiber(0);
-#endif
-        /* A thread of the library for each. */
-        thread_self = NULL;
-        fiber->self = thread_enter();
-    }
-#if defined SYNC_THREAD_SANITIZER
-    fibers[OUTSIDE].tsan = __tsan_get_current_fiber();
-#endif
-    thread_self = NULL;
-    thread_enter();
-}
-
-/* Nothing of the last run lies on a stack, or in a thread's runs. */
-static void clean_up(void)
-{
-    for (unsigned i = 0; i < count; i++) {
-        memset(fibers[i].stack, 0, (size_t)(fibers[i].low - fibers[i].stack));
-        memset(fibers[i].self->runs, 0, sizeof fibers[i].self->runs);
-        fibers[i].error = 0;
-    }
-    memset(thread_self->runs, 0, sizeof thread_self->runs);
+    fiber_arrive();
+    fibers[current].life = READY;
+    fibers[current].function();
+    count_step(true);
+    fibers[current].life = ENDED;
+    unsigned options[EXPLORE_THREADS], n = others(options, 0), left = 0;
+    for (unsigned i = 0; i < fibers_count; i++)
+        left += fibers[i].life != ENDED;
+    MUST(n > 0 || left == 0, "all threads that are left wait");
+    take_turns(left > 0 ? choose(options, n) : OUTSIDE);
+    abort();
 }
 
 static void run_once(void)
 {
     depth = turns_count = wanted_next = steps = preemptions = 0;
-    clean_up();
-    restore_pages();
+    trace = 0;
+    explore_begin_anew(run_fiber);
+    uint64_t deaths = script_deaths();
     running->begin();
     unsigned options[EXPLORE_THREADS];
-    for (unsigned i = 0; i < count; i++) {
+    for (unsigned i = 0; i < fibers_count; i++) {
         fibers[i].function = running->threads[i];
-        fibers[i].life = READY;
+        fibers[i].life = NEW;
         fibers[i].seen_progress = progress_of_others(i);
         options[i] = i;
     }
     explore_scatter();
-    take_turns(choose(options, count));
+    take_turns(choose(options, fibers_count));
     explore_gather();
     if (running->end != NULL)
         running->end();
+    follow(script_deaths() - deaths);
     if (steps > longest)
         longest = steps;
 }
@@ -488,9 +272,12 @@ static void explore_all(void)
 {
     unsigned runs = 0, orders = 0;
     bool more = true;
+    uint64_t first_trace = 0;
     mode = EXHAUSTIVE;
     for (depth_given = 0; more && runs < RUNS_MAX / SLOWNESS; runs++) {
         run_once();
+        if (runs == 0)
+            first_trace = trace;
         more = next_order();
     }
     orders = runs;
@@ -500,6 +287,9 @@ static void explore_all(void)
             random_switches[i] = (unsigned)throw_dice(longest + 1);
         run_once();
     }
+    mode = AGAIN;
+    run_once();
+    MUST(trace == first_trace, "the scenario does not do the same again in its first order");
     printf("# %s: %s %u orders with up to %u preemptions, %u others; up to %u steps\n", running->name,
            more ? "only" : "all", orders, running->preemptions, runs, longest);
 }
@@ -514,14 +304,15 @@ void explore(const struct scenario *scenario)
         copy.preemptions--;
     running = &copy;
     longest = 0;
-    for (count = 0; count < EXPLORE_THREADS && scenario->threads[count] != NULL;)
-        count++;
+    for (fibers_count = 0; fibers_count < EXPLORE_THREADS && scenario->threads[fibers_count] != NULL;)
+        fibers_count++;
     /* What is done once in a process is done before anything counts. */
     mode = AGAIN;
     unsigned given = wanted_count;
     wanted_count = 0;
     run_once();
-    remember_pages();
+    explore_begin_anew(run_fiber);
+    explore_remember();
     wanted_count = given;
     if (wanted_count > 0)
         run_once();
@@ -561,7 +352,7 @@ void explore_begin(int argc, char **argv)
 #if !defined SYNC_THREAD_SANITIZER && !defined __SANITIZE_ADDRESS__
     signal(SIGSEGV, crash);
 #endif
-    make_fibers();
+    fibers_make();
     hapax_set_cleanup_threads(0);
 }
 

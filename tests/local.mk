@@ -100,6 +100,7 @@ plain_tests = \
 	tests/test_explore_cleanups \
 	tests/test_explore_resize \
 	tests/test_explore_trie \
+	tests/test_explorer \
 	tests/test_scripted_trie
 
 script_tests = \
@@ -222,14 +223,18 @@ tests_libexplored_la_LIBADD = $(BDWGC_LIBS) $(XXHASH_LIBS)
 explorer = \
 	tests/explore.c \
 	tests/explore.h \
+	tests/explore_anew.c \
+	tests/explore_anew.h \
+	tests/explore_fibers.c \
+	tests/explore_fibers.h \
 	tests/scripted_collector.c \
 	tests/scripted_collector.h \
 	tests/scripted_heap.c \
 	tests/scripted_heap.h \
 	tests/world.h \
 	tests/world_fibers.c
-explorer_ldflags = $(AM_LDFLAGS) -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location \
-	-Wl,--wrap=pages_alloc -Wl,--wrap=pages_free
+# No lazy binding: it leaves a call's registers on the stack, the first time only.
+explorer_ldflags = $(AM_LDFLAGS) -Wl,-z,now -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location
 tests_test_explore_cells_SOURCES = tests/test_explore_cells.c tests/explored_objects.h $(explorer)
 tests_test_explore_cells_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_cells_LDFLAGS = $(explorer_ldflags)
@@ -242,6 +247,9 @@ tests_test_explore_resize_LDFLAGS = $(explorer_ldflags)
 tests_test_explore_trie_SOURCES = tests/test_explore_trie.c tests/explored_table.h $(trie_check) $(explorer)
 tests_test_explore_trie_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_trie_LDFLAGS = $(explorer_ldflags)
+tests_test_explorer_SOURCES = tests/test_explorer.c $(explorer)
+tests_test_explorer_LDADD = tests/libexplored.la $(BDWGC_LIBS)
+tests_test_explorer_LDFLAGS = $(explorer_ldflags)
 
 # Lines of the library that the tests ran, source by source.
 coverage: check
