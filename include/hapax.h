@@ -15,6 +15,7 @@
 #include <hapax/mapped_file.h>
 #include <hapax/memory.h>
 #include <hapax/stats.h>
+#include <hapax/symbols.h>
 #include <hapax/typed.h>
 #include <hapax/version.h>
 #include <hapax/weak.h>

@@ -6,12 +6,15 @@ dist_man_MANS = \
 	man/hapax_add_cleanup.3 \
 	man/hapax_add_roots.3 \
 	man/hapax_alloc.3 \
+	man/hapax_alloc_held.3 \
 	man/hapax_alloc_plain.3 \
 	man/hapax_cache_get.3 \
 	man/hapax_cache_new.3 \
 	man/hapax_cleanup_stop.3 \
 	man/hapax_collect.3 \
 	man/hapax_find_handle.3 \
+	man/hapax_free.3 \
+	man/hapax_handle_compare.3 \
 	man/hapax_handle_hash.3 \
 	man/hapax_handle_size.3 \
 	man/hapax_handle_value.3 \
@@ -27,12 +30,17 @@ dist_man_MANS = \
 	man/hapax_mapped_file_open.3 \
 	man/hapax_mapped_file_open_shared.3 \
 	man/hapax_pin.3 \
+	man/hapax_realloc.3 \
 	man/hapax_remove_roots.3 \
 	man/hapax_run_cleanups.3 \
 	man/hapax_set_cleanup_threads.3 \
 	man/hapax_set_finalizer.3 \
 	man/hapax_stats.3 \
+	man/hapax_string.3 \
 	man/hapax_strings.3 \
+	man/hapax_symbols_handle.3 \
+	man/hapax_symbols_index.3 \
+	man/hapax_symbols_new.3 \
 	man/hapax_table_each.3 \
 	man/hapax_table_new.3 \
 	man/hapax_table_once.3 \

@@ -10,6 +10,7 @@ pkginclude_HEADERS = \
 	include/hapax/mapped_file.h \
 	include/hapax/memory.h \
 	include/hapax/stats.h \
+	include/hapax/symbols.h \
 	include/hapax/typed.h \
 	include/hapax/version.h \
 	include/hapax/weak.h \
@@ -80,6 +81,7 @@ hapax_core_sources = \
 	src/systems/mapping.h \
 	src/systems/single_flight.c \
 	src/systems/single_flight.h \
+	src/systems/symbols.c \
 	src/systems/weak_map.c \
 	src/systems/weak_map.h \
 	src/systems/worker.c \

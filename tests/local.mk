@@ -44,11 +44,13 @@ public_tests = \
 	tests/test_queue \
 	tests/test_queue_threads \
 	tests/test_queue_wait \
+	tests/test_realloc \
 	tests/test_refused \
 	tests/test_shortage \
 	tests/test_shortage_many \
 	tests/test_start \
 	tests/test_start_threads \
+	tests/test_symbols \
 	tests/test_table \
 	tests/test_table_stats \
 	tests/test_threads \

@@ -143,6 +143,34 @@ HAPAX_DEFINE_HANDLE(unclean, struct padded);
 #endif
 END
 
+cat >"$scratch/pointer.c" <<'END'
+#include <hapax.h>
+#include <stdint.h>
+struct inner {
+	int a, b;
+};
+struct holder {
+	char text[16];
+	char grid[2][3];
+	struct inner inner;
+	uintptr_t number;
+	hapax_handle handle;
+	void *pair[2];
+	const char *square[2][2];
+	void (*function)(void);
+};
+typedef const char *text;
+HAPAX_DEFINE_HANDLE(plain, struct holder, text, grid, inner, number);
+HAPAX_DEFINE_HANDLE_HOLDING(holder, struct holder, text, handle, pair, square, function);
+HAPAX_DEFINE_HANDLE_HOLDING(text, text);
+#ifdef FIELD
+HAPAX_DEFINE_HANDLE(wrong, struct holder, number, FIELD);
+#endif
+#ifdef TYPE
+HAPAX_DEFINE_HANDLE(wrong, TYPE);
+#endif
+END
+
 # compile LANGUAGE SOURCE OBJECT
 compile() {
   # shellcheck disable=SC2086
@@ -151,6 +179,18 @@ compile() {
 
 refused() {
   ! compile "$1" "$2" refused.o
+}
+
+# What points needs HAPAX_DEFINE_HANDLE_HOLDING, and the compiler says so.
+says_holding() {
+  compile "$1 -D$2" pointer.c refused.o >"$scratch/said" 2>&1 && return 1
+  grep -q 'is a pointer: use HAPAX_DEFINE_HANDLE_HOLDING' "$scratch/said" || { cat "$scratch/said"; return 1; }
+}
+pointers() {
+  check "$1: arrays, structures and numbers are no pointers" compile "$2" pointer.c pointer.o
+  for what in FIELD=handle FIELD=pair FIELD=square FIELD=function TYPE=text; do
+    check "$1: $what has to be held" says_holding "$2" "$what"
+  done
 }
 
 # link LINKER OBJECT OBJECT
@@ -174,6 +214,7 @@ check 'one table for two sources' link_and_run "$CC" main.o elsewhere.o
 check 'C11: mixing kinds does not compile' refused "$c" mixed.c
 check 'C11: comparing kinds does not compile' refused "$c" compared.c
 check 'C11: beyond max_align_t' refused "$c" aligned.c
+pointers C11 "$c"
 # Where the compiler clears padding, or else refuses.
 unclean() {
   if grep -q . "$scratch/clears"; then compile "$1" unclean.c unclean.o; else refused "$1" unclean.c; fi
@@ -194,6 +235,7 @@ if [ "$CXX17" = yes ]; then
   check 'C++17: mixing kinds does not compile' refused "$cxx" mixed.c
   check 'C++17: comparing kinds does not compile' refused "$cxx" compared.c
   check 'C++17: beyond max_align_t' refused "$cxx" aligned.c
+  pointers C++17 "$cxx"
   clears "$cxx"
   check 'C++17: padding without fields is cleared or refused' unclean "$cxx"
 else

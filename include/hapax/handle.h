@@ -196,6 +196,31 @@ HAPAX_API hapax_handle hapax_make_handle_hashed(hapax_table *table, const void *
 HAPAX_API const void *hapax_handle_value(hapax_handle handle);
 
 /*
+ * The text of a byte string: its canonical bytes, NUL-terminated, as const char *. A byte string may
+ * itself hold NUL bytes; hapax_handle_size counts them.
+ *
+ * Returns: the text, or NULL for no handle. Errors: none; errno is left alone.
+ * Threads: as hapax_handle_value.
+ * Keeps alive: the returned pointer, and any pointer into the text, keeps the value alive and its
+ * handle canonical.
+ * Source: unique.Handle[string].Value of Go.
+ */
+HAPAX_API const char *hapax_string(hapax_handle handle);
+
+/*
+ * Compares two values byte by byte, as memcmp does; if one is the beginning of the other, the
+ * shorter one comes first. No handle (NULL) comes before every value. For sorting; for equality
+ * compare the handles with ==.
+ *
+ * Returns: less than 0, 0 or greater than 0, if a comes before b, is b, or comes after b.
+ * Errors: none; errno is left alone.
+ * Threads: as hapax_handle_value.
+ * Keeps alive: nothing.
+ * Source: bytes.Compare of Go.
+ */
+HAPAX_API int hapax_handle_compare(hapax_handle a, hapax_handle b);
+
+/*
  * The size of a value in bytes, in constant time; without the NUL of a byte string.
  *
  * Returns: the size; 0 for no handle. Errors: none; errno is left alone.

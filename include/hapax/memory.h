@@ -62,6 +62,46 @@ HAPAX_API void *hapax_alloc(size_t size);
 HAPAX_API void *hapax_alloc_plain(size_t size);
 
 /*
+ * Changes the size of a block of hapax_alloc, hapax_alloc_plain or hapax_alloc_held. The block keeps
+ * its kind, its contents as far as they fit, and its pins; bytes that it gains are zero. If the block
+ * cannot stay where it is, its contents move to a new one, and the old one must not be used any more:
+ * weak pointers to it, its cleanups and its finalizer belong to the old object, which dies.
+ *
+ *   block   the block, or NULL: then the call is hapax_alloc(size)
+ *   size    in bytes; 0 leaves an object without bytes, as hapax_alloc(0) gives
+ *
+ * Returns: the block, perhaps at another address, or NULL with errno; then the old block is as it was.
+ * Errors: EINVAL if block does not point to the first byte of collected memory; ENOMEM.
+ * Threads: safe beside every other call; nobody else may use the block meanwhile. May collect.
+ * Keeps alive: as the function that the block came from.
+ * Source: realloc of C.
+ */
+HAPAX_API void *hapax_realloc(void *block, size_t size);
+
+/*
+ * As hapax_alloc, but the block lives until hapax_free: size bytes, zeroed, aligned as max_align_t, and
+ * searched for pointers. For allocator hooks of other libraries and for C++ allocators: what such
+ * memory points to stays alive wherever the pointer to the block itself stands.
+ *
+ * Returns: the block, or NULL with errno.
+ * Errors: ENOMEM.
+ * Threads: safe beside every other call. May collect.
+ * Keeps alive: itself, until hapax_free, and what the pointers in it point to.
+ * Source: hapax_alloc and hapax_pin in one call.
+ */
+HAPAX_API void *hapax_alloc_held(size_t size);
+
+/*
+ * Ends the hold of hapax_alloc_held: the block is collected once nothing reaches it, so a pointer to it
+ * that is still in use does no harm. NULL is ignored, and so is what is not held.
+ *
+ * Threads: safe beside every other call. errno is left alone.
+ * Does not keep alive: the block.
+ * Source: free of C.
+ */
+HAPAX_API void hapax_free(void *held);
+
+/*
  * Pins a collected object: a handle, a table, a weak pointer, or any memory of the collector,
  * also of a program's own calls of it. It lives until it was unpinned as often as it was pinned.
  * For objects whose only pointers lie in memory that is not searched. A pin of static data does

@@ -60,6 +60,9 @@ HAPAX_END_DECLS
  * HAPAX_DEFINE_HANDLE(name, type, field, ...): the value consists of the named fields, at most 16,
  * byte by byte; the others, and padding, are 0 in the canonical copy. For every compiler. Fields
  * may be arrays and members of members (a.b), without padding of their own; no bit-fields.
+ *
+ * A type or a named field that is a pointer, or an array of pointers, does not compile here: what it
+ * points to would not be kept alive. HAPAX_DEFINE_HANDLE_HOLDING is for those.
  */
 #define HAPAX_DEFINE_HANDLE(...) HAPAX_TYPED_DEFINE_(0u, __VA_ARGS__)
 
@@ -95,6 +98,51 @@ HAPAX_END_DECLS
 #define HAPAX_TYPED_ASSERT_(condition, text) _Static_assert(condition, text)
 #define HAPAX_TYPED_ALIGNOF_(type) _Alignof(type)
 #define HAPAX_TYPED_CHECK_(type)
+#endif
+
+/* HAPAX_TYPED_IS_POINTER_(value): whether it is a pointer, or an array (of arrays) of pointers. */
+#if defined(__cplusplus)
+extern "C++" {
+template <typename T> struct hapax_typed_is_pointer_ {
+    enum { value = 0 };
+};
+template <typename T> struct hapax_typed_is_pointer_<T *> {
+    enum { value = 1 };
+};
+template <typename T> struct hapax_typed_is_pointer_<T *const> {
+    enum { value = 1 };
+};
+template <typename T> struct hapax_typed_is_pointer_<T *volatile> {
+    enum { value = 1 };
+};
+template <typename T> struct hapax_typed_is_pointer_<T *const volatile> {
+    enum { value = 1 };
+};
+template <typename T, size_t n> struct hapax_typed_is_pointer_<T[n]> {
+    enum { value = hapax_typed_is_pointer_<T>::value };
+};
+}
+#define HAPAX_TYPED_IS_POINTER_(expression) hapax_typed_is_pointer_<decltype(expression)>::value
+#define HAPAX_TYPED_IS_POINTER_TYPE_(type) hapax_typed_is_pointer_<type>::value
+#elif defined(__GNUC__)
+/* An array has class 5 as well, since it decays; but it is not of the type that it decays to. */
+#define HAPAX_TYPED_POINTS_(e) (__builtin_classify_type(e) == 5)
+#define HAPAX_TYPED_ADDRESS_(e) __builtin_choose_expr(HAPAX_TYPED_POINTS_(e), e, 0)
+#define HAPAX_TYPED_DECAYS_(e)                                                                    \
+    (HAPAX_TYPED_POINTS_(e) &&                                                                    \
+     !__builtin_types_compatible_p(__typeof__(HAPAX_TYPED_ADDRESS_(e)),                           \
+                                   __typeof__(1 ? HAPAX_TYPED_ADDRESS_(e)                         \
+                                                : HAPAX_TYPED_ADDRESS_(e))))
+/* Its first element; of what is no array, something that is no pointer. */
+#define HAPAX_TYPED_FIRST_(e) (*__builtin_choose_expr(HAPAX_TYPED_DECAYS_(e), e, (char *)0))
+#define HAPAX_TYPED_IS_ONE_(e) (HAPAX_TYPED_POINTS_(e) && !HAPAX_TYPED_DECAYS_(e))
+#define HAPAX_TYPED_IS_POINTER_(e)                                                                \
+    (HAPAX_TYPED_IS_ONE_(e) || HAPAX_TYPED_IS_ONE_(HAPAX_TYPED_FIRST_(e)) ||                      \
+     HAPAX_TYPED_IS_ONE_(HAPAX_TYPED_FIRST_(HAPAX_TYPED_FIRST_(e))))
+#define HAPAX_TYPED_IS_POINTER_TYPE_(type) HAPAX_TYPED_IS_POINTER_(*(const type *)0)
+#else
+#define HAPAX_TYPED_IS_POINTER_(expression) 0
+#define HAPAX_TYPED_IS_POINTER_TYPE_(type) 0
 #endif
 
 /* So that a semicolon may follow, where ISO C allows none, and need not. */
@@ -171,10 +219,14 @@ HAPAX_END_DECLS
 /* The bytes of a value are written by the statements; padding and what is not named stay 0. */
 #define HAPAX_TYPED_BYTES_(flags, statements, name, type, ...)                                    \
     HAPAX_TYPED_TABLE_(name, type, NULL, NULL, flags)                                             \
+    HAPAX_TYPED_ASSERT_((flags) != 0 || !HAPAX_TYPED_IS_POINTER_TYPE_(type),                      \
+                        #type " is a pointer: use HAPAX_DEFINE_HANDLE_HOLDING");                  \
     HAPAX_TYPED_LOOKUP_(name, type, make, hapax_make_handle, bytes,                               \
+                        enum {holds_pointers = (flags) != 0};                                     \
                         unsigned char bytes[sizeof(type)] = {0};                                  \
                         statements)                                                               \
     HAPAX_TYPED_LOOKUP_(name, type, find, hapax_find_handle, bytes,                               \
+                        enum {holds_pointers = (flags) != 0};                                     \
                         unsigned char bytes[sizeof(type)] = {0};                                  \
                         statements)                                                               \
     HAPAX_TYPED_END_
@@ -187,6 +239,8 @@ HAPAX_END_DECLS
 
 /* One field. Bytes only: a store to a field may change the padding behind it. */
 #define HAPAX_TYPED_FIELD_(field)                                                                 \
+    HAPAX_TYPED_ASSERT_(holds_pointers || !HAPAX_TYPED_IS_POINTER_(value->field),                 \
+                        #field " is a pointer: use HAPAX_DEFINE_HANDLE_HOLDING");                 \
     memcpy(bytes + ((const char *)&value->field - (const char *)value), &value->field,            \
            sizeof value->field);
 

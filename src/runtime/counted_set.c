@@ -17,6 +17,7 @@ struct change {
     struct counted_range *rows;   /* for growth: new rows, and then the old ones */
     size_t room;                  /* the set's own, and then that of the new rows */
     bool done;
+    size_t count;
 };
 
 static size_t row_of(const struct counted_range *rows, size_t room, uintptr_t start, size_t size)
@@ -107,6 +108,21 @@ bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size)
         collector_exclude(grow, &change);
         free(change.rows);
     }
+}
+
+static void count(void *data)
+{
+    struct change *change = data;
+    struct counted_set *set = change->set;
+    if (set->room != 0)
+        change->count = set->rows[row_of(set->rows, set->room, change->start, change->size)].count;
+}
+
+size_t counted_set_count(struct counted_set *set, uintptr_t start, size_t size)
+{
+    struct change change = {.set = set, .start = start, .size = size};
+    collector_exclude(count, &change);
+    return change.count;
 }
 
 bool counted_set_remove(struct counted_set *set, uintptr_t start, size_t size)

@@ -23,6 +23,8 @@ struct counted_set {
 
 /* False with ENOMEM. */
 bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size);
+/* How often it was added and not removed. */
+size_t counted_set_count(struct counted_set *set, uintptr_t start, size_t size);
 /* False where it is not there. */
 bool counted_set_remove(struct counted_set *set, uintptr_t start, size_t size);
 

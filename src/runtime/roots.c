@@ -49,6 +49,11 @@ void hapax_unpin(const void *pointer)
     }
 }
 
+size_t roots_pins(const void *base)
+{
+    return counted_set_count(&pins, (uintptr_t)base, 0);
+}
+
 int hapax_add_roots(const void *start, size_t size)
 {
     if (thread_enter() == NULL)

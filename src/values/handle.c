@@ -174,6 +174,22 @@ const void *hapax_handle_value(hapax_handle handle)
     return handle != NULL ? canonical_value(handle) : NULL;
 }
 
+const char *hapax_string(hapax_handle handle)
+{
+    return hapax_handle_value(handle);
+}
+
+int hapax_handle_compare(hapax_handle a, hapax_handle b)
+{
+    if (a == b)
+        return 0;
+    if (a == NULL || b == NULL)
+        return a == NULL ? -1 : 1;
+    size_t a_size = hapax_handle_size(a), b_size = hapax_handle_size(b);
+    int order = memcmp(hapax_handle_value(a), hapax_handle_value(b), a_size < b_size ? a_size : b_size);
+    return order != 0 ? order : (a_size > b_size) - (a_size < b_size);
+}
+
 size_t hapax_handle_size(hapax_handle handle)
 {
     return handle != NULL ? canonical_size(handle) : 0;
