@@ -116,6 +116,7 @@ script_tests = \
 	tests/man-examples.sh \
 	tests/man-lint.sh \
 	tests/readme-example.sh \
+	tests/secure.sh \
 	tests/stress.sh \
 	tests/test_stat.sh \
 	tests/typed.sh \
@@ -131,6 +132,10 @@ LDADD = tests/libsupport.la src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 tests_stress_SOURCES = tests/stress.c tests/stress.h tests/stress_holdings.c tests/stress_steps.c tests/stress_tables.c \
 	$(trie_check)
 tests_stress_LDADD = $(plain_libs)
+
+# What tests/secure.sh runs.
+tests_setuid_program_SOURCES = tests/setuid_program.c
+tests_setuid_program_LDADD = src/libhapax.la
 
 # What the suites share.
 check_LTLIBRARIES = tests/libsupport.la
@@ -163,7 +168,7 @@ TESTS += $(plain_tests)
 
 if !THREAD_SANITIZER
 TESTS += $(script_tests)
-check_PROGRAMS += tests/stress
+check_PROGRAMS += tests/setuid_program tests/stress
 if HAVE_CRITERION
 check_PROGRAMS += $(public_tests) $(internal_tests)
 TESTS += $(public_tests) $(internal_tests)

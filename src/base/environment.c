@@ -5,6 +5,25 @@
 #include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
+
+extern char **environ;
+
+bool environment_secure_execution(void)
+{
+    return getauxval(AT_SECURE) != 0;
+}
+
+void environment_forget(const char *prefix)
+{
+    char **kept = environ;
+    if (kept == NULL)
+        return;
+    for (char **variable = environ; *variable != NULL; variable++)
+        if (strncmp(*variable, prefix, strlen(prefix)) != 0)
+            *kept++ = *variable;
+    *kept = NULL;
+}
 
 bool environment_debug(const char *word)
 {

@@ -7,6 +7,12 @@
 
 #include <stdbool.h>
 
+/* Whether this program runs with more rights than its caller: set-user-ID, set-group-ID or with capabilities of its file. */
+bool environment_secure_execution(void);
+
+/* Removes all variables whose names begin with the prefix. Other threads must not read the environment meanwhile. */
+void environment_forget(const char *prefix);
+
 /* Whether the comma-separated list in the environment variable HAPAX_DEBUG has this word. */
 bool environment_debug(const char *word);
 

@@ -3,6 +3,7 @@
 
 #include "collector/collector.h"
 
+#include "base/environment.h"
 #include "base/sync.h"
 
 #include <assert.h>
@@ -122,6 +123,9 @@ int collector_start(const struct collector_hooks *our_hooks)
 {
     hooks = *our_hooks;
     if (!GC_is_init_called()) {
+        /* bdwgc reads its variables with getenv; GC_LOG_FILE names a file that it writes. */
+        if (environment_secure_execution())
+            environment_forget("GC_");
         GC_INIT();
         is_starter = true;
     }

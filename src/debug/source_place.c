@@ -2,6 +2,8 @@
 
 #include "debug/source_place.h"
 
+#include "base/environment.h"
+
 #include <dlfcn.h>
 #include <elf.h>
 #include <errno.h>
@@ -40,9 +42,12 @@ static uintptr_t file_address(const Dl_info *info, const void *address)
     return header->e_type == ET_DYN ? at - (uintptr_t)header : at;
 }
 
-/* Runs addr2line and reads what it says: two lines. */
+/* Runs addr2line and reads what it says: two lines. Not with more rights than the caller's, who could put a program of that
+ * name into the search path. */
 static bool ask(const char *file, uintptr_t address, char *answer, size_t size)
 {
+    if (environment_secure_execution())
+        return false;
     char hex[32], function[] = "-f", demangle[] = "-C", short_names[] = "-s", executable[] = "-e", name[] = "addr2line";
     snprintf(hex, sizeof hex, "0x%jx", (uintmax_t)address);
     char *arguments[] = {name, function, demangle, short_names, executable, (char *)(uintptr_t)file, hex, NULL};

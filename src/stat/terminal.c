@@ -22,7 +22,7 @@ int terminal_width(int fd)
 
 bool terminal_color(int fd)
 {
-    const char *kind = getenv("TERM");
-    const char *refusal = getenv("NO_COLOR");
+    const char *kind = secure_getenv("TERM");
+    const char *refusal = secure_getenv("NO_COLOR");
     return isatty(fd) && kind && strcmp(kind, "dumb") != 0 && !(refusal && *refusal);
 }
