@@ -93,7 +93,8 @@ static inline void spin_hint(void)
 }
 
 /* One step of waiting for another thread that holds something for some tens of nanoseconds: spins first, then gives
- * the processor away, since the holder may have been preempted or stopped. *turns starts at 0. */
+ * the processor away, since the holder may have been preempted or stopped, and then sleeps, since the holder may have a
+ * lower priority. *turns starts at 0. */
 void sync_wait_step(unsigned *turns);
 
 /* A lock for a few instructions; never held across an allocation, a user's function or a wait for the collector. */
