@@ -29,6 +29,29 @@ void *pages_alloc_lazily(size_t size)
     return map(size, PROT_READ | PROT_WRITE, MAP_NORESERVE);
 }
 
+bool pages_alloc_once(struct pages_once *once, size_t size, size_t smallest)
+{
+    /* Acquire: the size is seen, as whoever came first has set it. */
+    if (likely(load_acquire(&once->start) != NULL))
+        return true;
+    void *start, *none = NULL;
+    size_t settled = 0;
+    while ((start = pages_alloc_lazily(size)) == NULL && size > smallest)
+        size /= 2;
+    if (start != NULL && !cas_relaxed(&once->size, &settled, size) && settled != size) {
+        pages_free(start, size);
+        size = settled;
+        start = pages_alloc_lazily(size);
+    }
+    if (start == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    if (!cas_acq_rel(&once->start, &none, start))
+        pages_free(start, size);
+    return true;
+}
+
 void *pages_reserve(size_t size, size_t alignment)
 {
     size_t span = size + alignment;

@@ -5,6 +5,8 @@
 #ifndef HAPAX_PAGES_H
 #define HAPAX_PAGES_H
 
+#include "base/sync.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 
@@ -16,6 +18,16 @@ void *pages_alloc(size_t size);
 /* `size` bytes ready for use, which take memory only where they are touched and count for nothing before, where the
  * system allows it; NULL if addresses are short. */
 void *pages_alloc_lazily(size_t size);
+
+/* Such pages that are wanted once in a process, by whichever thread comes first. */
+struct pages_once {
+    void *_Atomic start;    /* NULL: not there yet */
+    _Atomic size_t size;    /* in bytes; set before the start is */
+};
+/* Sees to it that they are there: `size` bytes, or, where that much cannot be had, a half, a quarter and so on, down to
+ * `smallest`. No lock is taken: a fork beside it leaves nothing half done. False with errno ENOMEM; else errno is
+ * left alone. */
+bool pages_alloc_once(struct pages_once *once, size_t size, size_t smallest);
 
 /* Address space without memory, aligned to `alignment` (a power of two); NULL if there is none. */
 void *pages_reserve(size_t size, size_t alignment);

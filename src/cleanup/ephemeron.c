@@ -8,13 +8,11 @@
 #include "collector/mark.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <string.h>
 
 /* Those who wait, in chains by the hash of what they wait for. In reserved address space: how many places are used is
  * settled in each collection. */
-static struct waiter **_Atomic places;
-static size_t places_room;              /* a power of two; written before the places are published */
+static struct pages_once places;        /* pointers to waiters, as many as a power of two */
 static unsigned places_log;             /* of the places that this collection uses */
 static size_t waiting;
 static bool places_used;
@@ -32,8 +30,11 @@ static unsigned kinds;
 #define FEWEST_PLACES ((size_t)1 << 16)
 enum { SMALLEST_LOG = 9 };
 
-uintptr_t ephemeron_new_kind(void (*function)(struct waiter *waiter))
+uintptr_t ephemeron_kind(void (*function)(struct waiter *waiter))
 {
+    for (unsigned kind = 0; kind < kinds; kind++)
+        if (woken_of_kind[kind] == function)
+            return kind;
     assert(kinds < WAITER_KINDS);
     woken_of_kind[kinds] = function;
     return kinds++;
@@ -41,32 +42,19 @@ uintptr_t ephemeron_new_kind(void (*function)(struct waiter *waiter))
 
 bool ephemeron_prepare(void)
 {
-    static spin_lock reserving;
     if (!mark_prepare())
         return false;
-    /* Acquire: the room is known. */
-    if (likely(load_acquire(&places) != NULL))
+    if (likely(load_acquire(&places.start) != NULL))  /* acquire: their size is seen in collections */
         return true;
-    size_t room = FEWEST_PLACES, most = pages_physical() / PLACES_SHARE / sizeof(struct waiter *);
-    while (room < most)
-        room *= 2;
-    struct waiter **start;
-    while ((start = pages_alloc_lazily(room * sizeof *start)) == NULL && room > FEWEST_PLACES)
-        room /= 2;
-    if (start == NULL) {
-        errno = ENOMEM;
-        return false;
-    }
-    spin_acquire(&reserving);
-    bool first = load_relaxed(&places) == NULL;
-    if (first) {
-        places_room = room;
-        store_release(&places, start);
-    }
-    spin_release(&reserving);
-    if (!first)
-        pages_free(start, room * sizeof *start);
-    return true;
+    size_t bytes = FEWEST_PLACES * sizeof(struct waiter *), most = pages_physical() / PLACES_SHARE;
+    while (bytes < most)
+        bytes *= 2;
+    return pages_alloc_once(&places, bytes, FEWEST_PLACES * sizeof(struct waiter *));
+}
+
+static struct waiter **all_places(void)
+{
+    return load_relaxed(&places.start);
 }
 
 /* ---- Waiting ---- */
@@ -74,7 +62,7 @@ bool ephemeron_prepare(void)
 static struct waiter **place_of(uintptr_t base)
 {
     uint64_t spread = (uint64_t)(base / COLLECTOR_GRANULE) * UINT64_C(0x9e3779b97f4a7c15);
-    return &load_relaxed(&places)[spread >> (64 - places_log)];
+    return &all_places()[spread >> (64 - places_log)];
 }
 
 static void notice(const void *base)
@@ -135,7 +123,7 @@ static void wake_marked(void)
 {
     size_t count = (size_t)1 << places_log;
     for (size_t i = 0; waiting > 0 && i < count; i++) {
-        struct waiter **at = &load_relaxed(&places)[i];
+        struct waiter **at = &all_places()[i];
         while (*at != NULL) {
             struct waiter *waiter = *at;
             if (!collector_is_marked((void *)(waiter->base & ~WAITER_KIND))) {
@@ -170,10 +158,11 @@ void ephemeron_brought_back(const void *object)
 
 bool ephemeron_mark_begin(uint64_t expected)
 {
-    if (load_acquire(&places) == NULL) /* acquire: the room is known */
+    if (load_acquire(&places.start) == NULL) /* acquire: their size is known */
         return false;
+    size_t room = load_relaxed(&places.size) / sizeof(struct waiter *);
     places_log = SMALLEST_LOG;
-    while ((uint64_t)1 << places_log < expected && (size_t)1 << places_log < places_room)
+    while ((uint64_t)1 << places_log < expected && (size_t)1 << places_log < room)
         places_log++;
     return true;
 }
@@ -185,9 +174,9 @@ void ephemeron_reclaim_end(void)
     /* Who still waits is dead, and perhaps freed already. */
     size_t bytes = sizeof(struct waiter *) << places_log;
     if (bytes > PAGE_BYTES)
-        pages_give_back((void *)load_relaxed(&places), bytes);
+        pages_give_back((void *)all_places(), bytes);
     else
-        memset((void *)load_relaxed(&places), 0, bytes);
+        memset((void *)all_places(), 0, bytes);
     waiting = 0;
     places_used = woke_marked = false;
     mark_listen(NULL);

@@ -25,8 +25,8 @@ struct waiter {
 enum { WAITER_KINDS = 4 };
 #define WAITER_KIND ((uintptr_t)WAITER_KINDS - 1)
 
-/* The library's start: a kind of waiters, with the function that marks what waited, or looks into it. */
-uintptr_t ephemeron_new_kind(void (*woken)(struct waiter *waiter));
+/* The library's start: the kind of waiters with this function, which marks what waited, or looks into it. */
+uintptr_t ephemeron_kind(void (*woken)(struct waiter *waiter));
 
 /* Reserves what a collection needs; the first call counts. False with ENOMEM. */
 bool ephemeron_prepare(void);

@@ -6,7 +6,6 @@
 #include "base/sync.h"
 #include "collector/collector.h"
 
-#include <errno.h>
 
 /* An object that is left to search. */
 struct range {
@@ -22,43 +21,28 @@ struct range {
 
 size_t mark_room_wanted;
 
-static struct range *_Atomic stack;
-static size_t room, depth, deepest;        /* room is written before the stack is published */
+static struct pages_once stack;
+static size_t depth, deepest;
 static bool overflowed;
 static void (*noticed_by)(const void *base);
 
 bool mark_prepare(void)
 {
-    static spin_lock reserving;
-    /* Acquire: the room is known. */
-    if (likely(load_acquire(&stack) != NULL))
+    if (likely(load_acquire(&stack.start) != NULL))   /* acquire: its size is seen in collections */
         return true;
-    size_t bytes = pages_physical() / STACK_SHARE;
-    if (mark_room_wanted != 0)
-        bytes = mark_room_wanted * sizeof(struct range);
-    struct range *start;
-    while ((start = pages_alloc_lazily(bytes)) == NULL && bytes > SMALLEST_STACK)
-        bytes /= 2;
-    if (start == NULL) {
-        errno = ENOMEM;
-        return false;
-    }
-    spin_acquire(&reserving);
-    bool first = load_relaxed(&stack) == NULL;
-    if (first) {
-        room = bytes / sizeof(struct range);
-        store_release(&stack, start);
-    }
-    spin_release(&reserving);
-    if (!first)
-        pages_free(start, bytes);
-    return true;
+    size_t bytes = mark_room_wanted != 0 ? mark_room_wanted * sizeof(struct range) : pages_physical() / STACK_SHARE;
+    return pages_alloc_once(&stack, bytes, SMALLEST_STACK);
+}
+
+static struct range *stack_start(void)
+{
+    return load_relaxed(&stack.start);
 }
 
 static void push(const void *base, size_t scan)
 {
     __builtin_prefetch(base);
-    load_relaxed(&stack)[depth++] = (struct range){base, scan / sizeof(uintptr_t)};
+    stack_start()[depth++] = (struct range){base, scan / sizeof(uintptr_t)};
     if (depth > deepest)
         deepest = depth;
 }
@@ -76,7 +60,7 @@ void mark_word(uintptr_t word)
     if (base == NULL)
         return;
     if (scan > 0) {
-        if (likely(depth < room))
+        if (likely(depth < load_relaxed(&stack.size) / sizeof(struct range)))
             push(base, scan);
         else
             overflowed = true;
@@ -98,7 +82,7 @@ void mark_contents(const void *base)
 static void empty_stack(void)
 {
     while (depth > 0)
-        search(load_relaxed(&stack)[--depth]);
+        search(stack_start()[--depth]);
 }
 
 /* One of those that were left out, or one whose contents are marked already. */
@@ -126,6 +110,6 @@ void mark_finish(void)
 {
     size_t bytes = deepest * sizeof(struct range);
     if (bytes > KEPT_BYTES)
-        pages_give_back(load_relaxed(&stack), bytes);
+        pages_give_back(stack_start(), bytes);
     deepest = 0;
 }

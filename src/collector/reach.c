@@ -6,8 +6,6 @@
 #include "base/sync.h"
 #include "collector/collector.h"
 
-#include <errno.h>
-
 enum { LIMIT = 1 << 18, SLOTS = 2 * LIMIT, KEPT = 1 << 12 };
 
 size_t reach_limit = LIMIT;
@@ -19,28 +17,23 @@ struct memory {
     uint32_t slots[SLOTS];
     uint32_t slot_of[LIMIT];    /* by number */
 };
-static struct memory *_Atomic memory;
+static struct pages_once memory;
 static size_t seen;
 size_t reach_passed;
 
 bool reach_prepare(void)
 {
-    /* Acquire: pairs with the exchange below. */
-    if (likely(load_acquire(&memory) != NULL))
-        return true;
-    struct memory *fresh = pages_alloc_lazily(sizeof *fresh), *none = NULL;
-    if (fresh == NULL) {
-        errno = ENOMEM;
-        return false;
-    }
-    if (!cas_acq_rel(&memory, &none, fresh))
-        pages_free(fresh, sizeof *fresh);
-    return true;
+    return pages_alloc_once(&memory, sizeof(struct memory), sizeof(struct memory));
+}
+
+static struct memory *the_memory(void)
+{
+    return load_relaxed(&memory.start);
 }
 
 static uint32_t *find_slot(const void *base)
 {
-    struct memory *known = load_relaxed(&memory);
+    struct memory *known = the_memory();
     uint64_t spread = (uintptr_t)base / COLLECTOR_GRANULE * UINT64_C(0x9e3779b97f4a7c15);
     size_t slot = (size_t)(spread >> 32) % SLOTS;
     while (known->slots[slot] != 0 && known->queue[known->slots[slot] - 1] != base)
@@ -51,7 +44,7 @@ static uint32_t *find_slot(const void *base)
 /* False where an object would have to be remembered and cannot. */
 static bool look_into(const void *base, bool (*enter)(const void *base))
 {
-    struct memory *known = load_relaxed(&memory);
+    struct memory *known = the_memory();
     /* The world may be running: somebody else may write where the search only passes through. */
     const atomic_word *words = base;
     size_t count = collector_scan_size(base) / sizeof *words;
@@ -71,18 +64,18 @@ static bool look_into(const void *base, bool (*enter)(const void *base))
 
 bool reach_search(const void *from, bool (*enter)(const void *base))
 {
-    if (load_acquire(&memory) == NULL) /* acquire: as in reach_prepare */
+    if (the_memory() == NULL)
         return false;
     size_t next = seen;
     bool complete = look_into(from, enter);
     while (complete && next < seen)
-        complete = look_into(load_relaxed(&memory)->queue[next++], enter);
+        complete = look_into(the_memory()->queue[next++], enter);
     return complete;
 }
 
 void reach_forget(void)
 {
-    struct memory *known = load_relaxed(&memory);
+    struct memory *known = the_memory();
     reach_passed += seen;
     if (seen > KEPT) {
         /* What was used of the slots is spread over all of them. */

@@ -203,7 +203,7 @@ void argument_proxy_start(void)
     static const struct argument_observer observer = {new_proxy, argument_of_proxy, free_proxy};
     if (argument_observer != NULL || !environment_debug("cleanups"))
         return;
-    argument_waits = ephemeron_new_kind(argument_woken);
+    argument_waits = ephemeron_kind(argument_woken);
     argument_observer = &observer;
 }
 

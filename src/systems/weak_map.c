@@ -129,14 +129,10 @@ static uint64_t waiters;
 
 void weak_map_start(void)
 {
-    static bool done;
-    if (done)
-        return;
-    done = true;
-    uintptr_t entry_waits = ephemeron_new_kind(entry_woken);
+    uintptr_t entry_waits = ephemeron_kind(entry_woken);
     assert(entry_waits == 0);   /* an entry's waiter is the key's base as it is */
     (void)entry_waits;
-    map_waits = ephemeron_new_kind(map_woken);
+    map_waits = ephemeron_kind(map_woken);
 }
 
 static void count_waiters(struct registry *registry, void *owner)
