@@ -76,7 +76,8 @@ static struct record *take_free(void)
     return record;
 }
 
-static void give_free(struct record *record)
+/* Answers the argument, which is left to drop. */
+static void *give_free(struct record *record)
 {
     record->function = NULL;
     store_relaxed(&record->hidden_object, (uintptr_t)0);
@@ -86,7 +87,7 @@ static void give_free(struct record *record)
     record->task.next = free_records != NULL ? &free_records->task : NULL;
     free_records = record;
     spin_release(&free_lock);
-    argument_drop(argument);
+    return argument;
 }
 
 /* Block pointers are out of the collector's sight in static data when it was told not to look there; blocks are roots
@@ -103,7 +104,7 @@ static bool add_block(void)
         store_relaxed(&block->next, head);
     while (!cas_release(&blocks, &head, block)); /* release: whoever finds it finds it zeroed */
     for (unsigned i = 0; i < RECORDS_PER_BLOCK; i++)
-        give_free(&block->records[i]);
+        (void)give_free(&block->records[i]);
     return true;
 }
 
@@ -140,22 +141,18 @@ static void run_record(struct task *task)
     add_relaxed(&run, 1u);
 }
 
-static void end(struct task *task)
+static void *end(struct task *task)
 {
     struct record *record = record_of(task);
     store_release(&record->state, (uint64_t)FREE);
-    give_free(record);
+    return give_free(record);
 }
 
-static bool begin_anew(struct task *task)
+static void begin_anew(struct task *task)
 {
     struct record *record = record_of(task);
-    uint64_t state = load_relaxed(&record->state);
-    if ((state & STAGE_MASK) != RUNNING)
-        return false;
-    store_relaxed(&record->state, state - RUNNING + QUEUED);
+    store_relaxed(&record->state, load_relaxed(&record->state) - RUNNING + QUEUED);
     add_relaxed(&queued, 1u);
-    return true;
 }
 
 static const struct task_kind cleanup_task = {is_stopped, begin, run_record, end, begin_anew};
@@ -250,7 +247,7 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
         return -1;
     void *stored;
     if (!argument_store(&stored, ARGUMENT_OF_CLEANUP, base, argument, __builtin_return_address(0))) {
-        give_free(record);
+        (void)give_free(record);
         return -1;
     }
     uint64_t number = add_relaxed(&numbers, 1u) + 1;
@@ -299,7 +296,7 @@ void hapax_cleanup_stop(hapax_cleanup cleanup)
             executor_notice_stopped();
         } else {
             sub_relaxed(&pending, 1u);
-            give_free(record);
+            argument_drop(give_free(record));
         }
         return;
     }

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/park.h"
 #include "base/refuse.h"
+#include "cleanup/argument.h"
 #include "runtime/background.h"
 #include "runtime/thread.h"
 
@@ -15,6 +16,7 @@
 #include <pthread.h>
 #include <semaphore.h>
 #include <time.h>
+#include <unistd.h>
 
 static struct executor_chore chore;
 
@@ -26,6 +28,7 @@ static atomic_count last_sequence;
 struct runner {
     struct runner *next;
     struct task *task;
+    atomic_bool has_run;    /* the program's function has returned */
     uint64_t sequence;
     pthread_t thread;
 };
@@ -115,7 +118,7 @@ static struct task *oldest(void)
         first = stopped->next;
         if (first == NULL)
             last = &first;
-        stopped->kind->end(stopped);
+        (void)stopped->kind->end(stopped);  /* who stopped it has dropped the argument */
     }
     return first;
 }
@@ -132,7 +135,7 @@ static struct task *take_oldest(uint64_t last_wanted)
             last = &first;
         if (task->kind->begin(task))
             return task;
-        task->kind->end(task);
+        (void)task->kind->end(task);    /* stopped in between */
     }
 }
 
@@ -146,26 +149,31 @@ static bool run_next(uint64_t last_wanted)
         park(&changed, &lock);
     struct task *task = take_oldest(last_wanted);
     if (task != NULL) {
-        self = (struct runner){runners, task, task->sequence, pthread_self()};
+        self = (struct runner){.next = runners, .task = task, .sequence = task->sequence, .thread = pthread_self()};
         runners = &self;
     }
     pthread_mutex_unlock(&lock);
     if (task == NULL)
         return false;
 
+    int cancellation = cancellation_off();
     depth++;
     task->kind->run(task);
     depth--;
-    task->kind->end(task);
+    /* Release: a fork beside this finds in the child what the function has done. */
+    store_release(&self.has_run, true);
+    cancellation_restore(cancellation);
 
+    /* The record is let go and forgotten at once: a fork beside this finds both or neither. */
     pthread_mutex_lock(&lock);
     struct runner **at = &runners;
-    while (*at != NULL && *at != &self)
+    while (*at != &self)
         at = &(*at)->next;
-    if (*at != NULL)
-        *at = self.next;
+    *at = self.next;
+    void *argument = task->kind->end(task);
     pthread_cond_broadcast(&changed);
     pthread_mutex_unlock(&lock);
+    argument_drop(argument);
     return true;
 }
 
@@ -194,8 +202,10 @@ size_t hapax_run_cleanups(void)
     /* What is queued meanwhile may be queued by what runs, without an end. Relaxed: what has happened before this call is
      * counted, and taking a task from the queue acquires it. */
     uint64_t last_wanted = load_relaxed(&last_sequence);
-    while (run_next(last_wanted))
+    while (run_next(last_wanted)) {
         ran++;
+        pthread_testcancel();   /* a cleanup may have held off what would end this thread */
+    }
     errno = before;
     return ran;
 }
@@ -269,6 +279,16 @@ static bool retire(void)
     return too_many;
 }
 
+/* A function of the program's has forked here and returned: this is the child, which has no thread of the program's. When
+ * all has been run, nothing can come any more. */
+static _Noreturn void end_orphan(void)
+{
+    pthread_mutex_lock(&lock);
+    while (runners != NULL)
+        park(&changed, &lock);
+    _exit(0);
+}
+
 static void *execute(void *unused)
 {
     (void)unused;
@@ -283,11 +303,15 @@ static void *execute(void *unused)
             chore.run();
         if (run_next(UINT64_MAX))
             continue;
+        if (background_is_orphan())
+            break;
         /* While it waits, what its last calls have held is kept alive by nothing here. */
         thread_clear_dead_frames();
         while (sem_wait(&wake) != 0 && errno == EINTR)
             ;
     }
+    if (background_is_orphan())
+        end_orphan();
     return NULL;
 }
 
@@ -390,8 +414,13 @@ void executor_fork_child(void)
             continue;
         }
         *at = runner->next;
-        if (runner->task->kind->begin_anew(runner->task))
-            queue_anew(runner->task);
+        struct task *task = runner->task;
+        if (load_acquire(&runner->has_run)) {   /* acquire: pairs with run_next */
+            (void)task->kind->end(task);        /* the argument's proxy stays */
+        } else {
+            task->kind->begin_anew(task);
+            queue_anew(task);
+        }
     }
     threads = is_executor;
     threads_asking = 0;

@@ -19,12 +19,13 @@ struct task_kind {
     bool (*is_stopped)(const struct task *task);
     /* The task leaves the queue: from now on it cannot be stopped. False where it was; then nothing is left to do. */
     bool (*begin)(struct task *task);
+    /* Calls the program's function; not cancelled there. */
     void (*run)(struct task *task);
-    /* It has ended, or was found stopped: its record may be used again. */
-    void (*end)(struct task *task);
-    /* In the child of a fork, of a task that has begun in a thread that is not there: it waits in the queue once more.
-     * False where it has ended. */
-    bool (*begin_anew)(struct task *task);
+    /* It has ended, or was found stopped: its record may be used again. Answers the argument that the caller drops as
+     * soon as it owns nothing, or NULL. */
+    void *(*end)(struct task *task);
+    /* In the child of a fork, of a task that has begun in a thread that is not there: it waits in the queue once more. */
+    void (*begin_anew)(struct task *task);
 };
 
 /* What the threads do besides. Both functions may be NULL. */

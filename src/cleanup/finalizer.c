@@ -163,24 +163,22 @@ static void run_record(struct task *task)
     add_relaxed(&run, 1u);
 }
 
-static void end(struct task *task)
+static void *end(struct task *task)
 {
     struct record *record = record_of(task);
     void *argument = record->argument;
     record->object = 0;
     record->argument = record->argument_base = NULL;
-    argument_drop(argument);
     record->next = load_relaxed(&ended);
     while (!cas_release(&ended, &record->next, record)) /* release: whoever takes it finds it emptied */
         ;
+    return argument;
 }
 
-static bool begin_anew(struct task *task)
+static void begin_anew(struct task *task)
 {
-    if (record_of(task)->object == 0)
-        return false;
+    (void)task;
     add_relaxed(&queued, 1u);
-    return true;
 }
 
 static const struct task_kind finalizer_task = {is_stopped, begin, run_record, end, begin_anew};
@@ -493,5 +491,6 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
 
 void hapax_keep_alive(const void *pointer)
 {
+    thread_enter_reader();
     keep_reachable(pointer);
 }
