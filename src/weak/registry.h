@@ -65,7 +65,7 @@ bool registry_contains(struct registry *registry, const void *object);
 
 /* Calls `care` for those whose objects were evicted since. The caller is a known thread that owns nothing. */
 void registry_care(void);
-/* The same, and waits for those who are at it. */
+/* The same, and waits for those who are at it; amidst care itself, in a foreign finalizer, neither does anything. */
 void registry_wait_cared(void);
 /* reclaim_end: whether there is any. */
 bool registry_wants_care(void);
