@@ -3,6 +3,7 @@
 #include "debug/report.h"
 
 #include "base/environment.h"
+#include "base/park.h"
 #include "base/sync.h"
 #include "debug/source_place.h"
 #include "runtime/background.h"
@@ -119,7 +120,7 @@ void debug_report_print(void)
 {
     if (likely(!is_on))
         return;
-    int before = errno;
+    int before = errno, cancellation = cancellation_off();
     pthread_mutex_lock(&printing);
     for (uint64_t number; (number = load_relaxed(&printed)) != load_acquire(&written);) { /* acquire: pairs with put */
         struct report report = reports[number % ROOM];
@@ -133,6 +134,7 @@ void debug_report_print(void)
     if (missing > 0)
         fprintf(stderr, "hapax: %" PRIu64 " lines about collections came too fast\n", missing);
     pthread_mutex_unlock(&printing);
+    cancellation_restore(cancellation);
     errno = before;
 }
 

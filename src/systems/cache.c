@@ -3,6 +3,7 @@
 #include <hapax/cache.h>
 
 #include "base/hash.h"
+#include "base/park.h"
 #include "base/refuse.h"
 #include "collector/collector.h"
 #include "runtime/place.h"
@@ -156,21 +157,24 @@ static void *find_or_create(struct hapax_cache *cache, struct single_flight *wan
     void *value = find(cache, wanted, &ticket);
     if (value != NULL)
         return value;
+    /* Who leads a flight ends it. */
+    int cancellation = cancellation_off();
     switch (single_flight_join(wanted, &value, error)) {
     case SINGLE_FLIGHT_CIRCLE:
         refuse(EDEADLK, "hapax_cache_get", "the value is being created by a caller that this one would wait for");
         *error = EDEADLK;
-        return NULL;
+        break;
+    case SINGLE_FLIGHT_LEADS:
+        /* Another flight of this key may have landed since: whoever led it had published before. */
+        value = find(cache, wanted, &ticket);
+        if (value == NULL)
+            value = create(cache, wanted, ticket, error);
+        single_flight_finish(wanted, value, *error);
+        break;
     case SINGLE_FLIGHT_FINISHED:
-        return value;
-    default:
         break;
     }
-    /* Another flight of this key may have landed since: whoever led it had published before. */
-    value = find(cache, wanted, &ticket);
-    if (value == NULL)
-        value = create(cache, wanted, ticket, error);
-    single_flight_finish(wanted, value, *error);
+    cancellation_restore(cancellation);
     return value;
 }
 

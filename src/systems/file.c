@@ -2,6 +2,7 @@
 
 #include "systems/file.h"
 
+#include "base/park.h"
 #include "base/refuse.h"
 #include "collector/collector.h"
 
@@ -37,12 +38,15 @@ bool file_open(struct file *file, const char *path, const char *function)
         return false;
     }
     int before = errno;
+    file->cancellation = cancellation_off();
     /* Without waiting for somebody to write into a FIFO. */
     do
         file->descriptor = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
     while (file->descriptor < 0 && errno == EINTR);
-    if (file->descriptor < 0)
+    if (file->descriptor < 0) {
+        cancellation_restore(file->cancellation);
         return false;
+    }
     errno = before;
     int error = examine(file);
     if (error != 0) {
@@ -57,6 +61,7 @@ void file_close(struct file *file)
 {
     int before = errno;
     (void)close(file->descriptor);
+    cancellation_restore(file->cancellation);
     errno = before;
 }
 

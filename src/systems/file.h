@@ -11,9 +11,11 @@ struct file {
     size_t size;
     dev_t device;
     ino_t inode;
+    int cancellation;
 };
 
-/* Opens a file for reading, for the public function of this name. False with errno. */
+/* Opens a file for reading, for the public function of this name; the thread is not cancelled until it has closed it.
+ * False with errno. */
 bool file_open(struct file *file, const char *path, const char *function);
 /* Leaves errno alone. */
 void file_close(struct file *file);

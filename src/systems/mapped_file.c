@@ -123,5 +123,6 @@ hapax_mapped_file *hapax_mapped_file_open_shared(const char *path)
 
 hapax_span hapax_mapped_file_bytes(const hapax_mapped_file *file)
 {
+    thread_enter_reader();
     return file != NULL ? (hapax_span){file->start, file->size} : (hapax_span){NULL, 0};
 }

@@ -94,7 +94,7 @@ static __attribute__((noinline)) void tick_once(struct control *control)
     pthread_mutex_unlock(&control->lock);
     control->tick(state);
     keep_reachable(state);
-    if (!is_of_this_process(control))
+    if (background_is_orphan())
         _exit(0);   /* the tick has forked and this is the child, whose only thread of the program's ends here */
     pthread_mutex_lock(&control->lock);
     control->ticking = false;

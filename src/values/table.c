@@ -5,6 +5,7 @@
 #include <hapax/memory.h>
 
 #include "base/hash.h"
+#include "base/park.h"
 #include "base/refuse.h"
 #include "collector/collector.h"
 #include "runtime/thread.h"
@@ -152,6 +153,9 @@ hapax_handle table_intern(struct hapax_table *table, const void *value, size_t s
     hapax_handle handle = trie_find(&table->set.trie, hash, table_equal, &key, &ticket);
     if (handle == NULL) {
         int before = errno;
+        /* The type's functions may come to cancellation points: not while an object is half published. */
+        bool calls = table->type.equal != NULL || table->type.copy != NULL;
+        int cancellation = calls ? cancellation_off() : 0;
         if (table->type.equal != NULL && !table->type.equal(value, value, size)) {
             handle = intern_alone(table, &key, hash);
         } else {
@@ -160,6 +164,8 @@ hapax_handle table_intern(struct hapax_table *table, const void *value, size_t s
                 handle = weak_set_publish(&table->set, &canonical->in_trie, table_equal, &key, ticket);
             keep_reachable(canonical);
         }
+        if (calls)
+            cancellation_restore(cancellation);
         if (handle != NULL)
             errno = before;
     }
