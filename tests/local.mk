@@ -16,6 +16,7 @@ public_tests = \
 	tests/test_cache \
 	tests/test_cache_create \
 	tests/test_cache_stress \
+	tests/test_cancelled \
 	tests/test_cleanup \
 	tests/test_cleanup_stop \
 	tests/test_cleanup_subjects \
@@ -29,9 +30,11 @@ public_tests = \
 	tests/test_foreign_callbacks \
 	tests/test_foreign_links \
 	tests/test_fork \
+	tests/test_fork_amidst \
 	tests/test_fork_cleanups \
 	tests/test_fork_threads \
 	tests/test_freed \
+	tests/test_guests \
 	tests/test_handle \
 	tests/test_handle_life \
 	tests/test_handle_limits \
@@ -49,6 +52,7 @@ public_tests = \
 	tests/test_shortage \
 	tests/test_shortage_many \
 	tests/test_start \
+	tests/test_start_beside \
 	tests/test_start_threads \
 	tests/test_symbols \
 	tests/test_table \
@@ -75,7 +79,9 @@ internal_tests = \
 	tests/test_mark \
 	tests/test_pages \
 	tests/test_registry \
+	tests/test_registry_care \
 	tests/test_registry_life \
+	tests/test_sync \
 	tests/test_trie \
 	tests/test_trie_life
 
@@ -86,10 +92,13 @@ tests_test_hold_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)
 tests_test_pages_LDADD = $(internal_libs)
 tests_test_registry_LDADD = $(internal_libs)
+tests_test_registry_care_LDADD = $(internal_libs)
 tests_test_registry_life_LDADD = $(internal_libs)
+tests_test_sync_LDADD = $(internal_libs)
 tests_test_trie_LDADD = $(internal_libs)
 tests_test_trie_life_LDADD = $(internal_libs)
 tests_test_registry_SOURCES = tests/test_registry.c tests/registry_books.h $(bare_collector)
+tests_test_registry_care_SOURCES = tests/test_registry_care.c tests/registry_books.h $(bare_collector)
 tests_test_registry_life_SOURCES = tests/test_registry_life.c tests/registry_books.h $(bare_collector)
 tests_test_trie_SOURCES = tests/test_trie.c tests/trie_values.h $(bare_collector) $(trie_check)
 tests_test_trie_life_SOURCES = tests/test_trie_life.c tests/trie_values.h $(bare_collector) $(trie_check)

@@ -206,10 +206,9 @@ void collector_unregister_thread(void)
     world_unregister();
 }
 
-void collector_unblockable_signals(int signals[2])
+void collector_let_through(sigset_t *blocked)
 {
-    signals[0] = SIGUSR1;
-    signals[1] = SIGUSR2;
+    (void)blocked;
 }
 
 /* ---- Allocation ---- */

@@ -135,6 +135,41 @@ Test(threads, those_that_block_all_signals)
     all_hold(pthread_create, pthread_join, hold_deaf);
 }
 
+/* Where the collector learns of writes by what the processor raises, that has to come through as well. */
+static void *write_deaf(void *wrong)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, NULL);
+    void **list = NULL;
+    for (int i = 0; i < 20000; i++) {
+        void **node = hapax_alloc(32);
+        node[0] = list;
+        list = i % 100 != 0 ? node : NULL;
+        if (list != NULL && list[0] != NULL)
+            ((void **)list[0])[1] = node;
+        if (i % 2000 == 0)
+            hapax_collect();
+    }
+    return wrong;
+}
+
+static int write_in_a_deaf_thread(void *create)
+{
+    pthread_t thread;
+    GC_enable_incremental();
+    CHECK(((int (*)(pthread_t *, const pthread_attr_t *, void *(*)(void *), void *))create)(&thread, NULL, write_deaf,
+                                                                                           NULL) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    return 0;
+}
+
+Test(threads, those_that_block_all_signals_and_write_while_the_collector_watches)
+{
+    cr_expect_eq(in_child(write_in_a_deaf_thread, (void *)(uintptr_t)pthread_create), 0);
+    cr_expect_eq(in_child(write_in_a_deaf_thread, (void *)(uintptr_t)GC_pthread_create), 0);
+}
+
 /* ---- Threads that only read ---- */
 
 static void *read_only(void *data)

@@ -187,8 +187,7 @@ HAPAX_API hapax_handle hapax_make_handle_hashed(hapax_table *table, const void *
  * that does not count in their size.
  *
  * Returns: the bytes, or NULL for no handle. Errors: none; errno is left alone.
- * Threads: safe beside every other call. Does not register the thread: one that only reads what
- * it was given calls hapax_init first. Allocates nothing.
+ * Threads: safe beside every other call. Makes its thread known. Allocates nothing.
  * Keeps alive: the returned pointer, and any pointer into the bytes, keeps the value alive and
  * its handle canonical.
  * Source: Handle.Value of Go's package unique.

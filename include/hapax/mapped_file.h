@@ -55,8 +55,7 @@ HAPAX_API hapax_mapped_file *hapax_mapped_file_open_shared(const char *path);
  *
  * Returns: the bytes; for an empty file a size of 0, and a pointer that must not be read; all zero
  * where file is NULL. Errors: none; errno is left alone.
- * Threads: safe beside every other call. Does not register the thread: one that only reads what
- * it was given calls hapax_init first.
+ * Threads: safe beside every other call. Makes its thread known.
  * Keeps alive: nothing. Does not keep alive: the mapping; whoever uses the bytes holds the file,
  * with hapax_keep_alive after the last use where need be.
  * Source: MemoryMappedFile.Bytes of the article.

@@ -20,15 +20,19 @@
 HAPAX_BEGIN_DECLS
 
 /*
- * Starts the library and makes the calling thread known to the collector. Every function that
- * works with the collector does both by itself. A thread that only reads what it was given (hapax_handle_value and the
- * like, or the bytes themselves) makes no call that could register it: it calls hapax_init
- * first, or the collector neither stops it nor searches its stack. (hapax_handle_value, _size and
- * _hash, hapax_mapped_file_bytes, hapax_keep_alive and hapax_version make no thread known.) A
- * thread is unregistered when it ends.
+ * Starts the library and makes the calling thread known to the collector. Every other function but
+ * hapax_version does both by itself. If a thread only compares handles or reads collected memory
+ * through pointers, it calls hapax_init first; otherwise the collector neither stops it nor
+ * searches its stack. The library takes a thread off when the thread ends.
+ *
+ * If a program calls GC_INIT itself, it calls hapax_init right after it in the same thread: the
+ * library's first call must come from a thread that the collector knows. In such a program the
+ * functions that only read (hapax_handle_value, _size, _hash, hapax_mapped_file_bytes and
+ * hapax_keep_alive) leave an unknown thread unknown.
  *
  * Returns: 0, or -1 with errno. Again is harmless.
- * Errors: ENOMEM; EAGAIN where the system has no room for a thread.
+ * Errors: ENOMEM; EAGAIN where the system has no room for a thread; ENOTSUP where the program has
+ * started the collector itself and the collector does not know the thread of the first call.
  * Threads: safe beside every other call.
  * Keeps alive: nothing. What a new thread is given stays alive through its creator until the
  * thread's first call.

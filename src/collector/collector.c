@@ -4,6 +4,7 @@
 #include "collector/collector.h"
 
 #include "base/environment.h"
+#include "base/refuse.h"
 #include "base/sync.h"
 
 #include <assert.h>
@@ -34,9 +35,17 @@ static GC_await_finalize_proc previous_await;
  * allocator lock held; read by collector_check without it: a stale value only makes the check look again. */
 static _Atomic GC_word seen_collection;
 
+/* All our callbacks hang in the collector. While they come, one after the other, collections may run beside: those that
+ * began before are none of ours, and there is nothing yet that they could harm. */
+static atomic_bool hung_in;
+
 /* What the collection that runs has told us; with the allocator lock held. */
+static bool watched;        /* it began with all our callbacks in place */
 static bool marking;        /* the world is stopped, and marking has begun */
 static bool roots_pushed;
+
+/* Nobody had started the collector before us. */
+static atomic_bool is_ours;
 
 /* What has to be added to a size, so that a pointer one past the end leads to no neighbour. */
 static size_t end_byte;
@@ -63,20 +72,25 @@ static void on_event(GC_EventType event)
 {
     switch (event) {
     case GC_EVENT_MARK_START:
+        /* Acquire: pairs with hang_in. */
+        watched = load_acquire(&hung_in);
         marking = true;
         roots_pushed = false;
         break;
     case GC_EVENT_MARK_END:
+        store_relaxed(&seen_collection, GC_get_gc_no());
+        if (!watched)
+            break;
         if (!roots_pushed)
             cut_off(roots_callback);
-        store_relaxed(&seen_collection, GC_get_gc_no());
         hooks.mark_end();
         break;
     case GC_EVENT_PRE_START_WORLD:
         marking = false;
         break;
     case GC_EVENT_RECLAIM_END:
-        hooks.reclaim_end();
+        if (watched)
+            hooks.reclaim_end();
         break;
     default:
         break;
@@ -89,34 +103,54 @@ static void GC_CALLBACK await_finalizer(void *object)
 {
     if (previous_await != NULL)
         previous_await(object);
-    hooks.brought_back(object);
+    if (watched)
+        hooks.brought_back(object);
 }
 
 static void GC_CALLBACK push_other_roots(void)
 {
+    if (previous_push != NULL)
+        previous_push();
+    if (!load_acquire(&hung_in)) /* acquire: pairs with hang_in */
+        return;
     /* Marking has begun: without the event that says so, this collection would end unseen as well. An incremental one
      * comes by here several times; there the number tells, a collection later. */
     if (GC_is_incremental_mode() ? GC_get_gc_no() != load_relaxed(&seen_collection) : !marking)
         cut_off(event_callback);
-    if (previous_push != NULL)
-        previous_push();
     hooks.push_roots();
     roots_pushed = true;
 }
 
-/* Puts our callbacks in front of those that are there, once: others may have come in front of ours since. */
+static void note_collection(void *unused)
+{
+    (void)unused;
+    store_relaxed(&seen_collection, GC_get_gc_no());
+}
+
+/* Puts our callbacks in front of those that are there, once: others may have come in front of ours since. Each of the
+ * collector's functions here excludes collections by itself; where a fork has cut this short, the child goes on. */
 static void hang_in(void)
 {
-    static bool done;
-    if (done)
+    if (load_relaxed(&hung_in))
         return;
-    done = true;
-    previous_event = GC_get_on_collection_event();
-    GC_set_on_collection_event(on_event);
-    previous_push = GC_get_push_other_roots();
-    GC_set_push_other_roots(push_other_roots);
-    previous_await = GC_get_await_finalize_proc();
-    GC_set_await_finalize_proc(await_finalizer);
+    GC_on_collection_event_proc event = GC_get_on_collection_event();
+    if (event != on_event) {
+        previous_event = event;
+        GC_set_on_collection_event(on_event);
+    }
+    /* From here on each collection is noted when it ends: this makes up for those before. */
+    collector_exclude(note_collection, NULL);
+    GC_push_other_roots_proc push = GC_get_push_other_roots();
+    if (push != push_other_roots) {
+        previous_push = push;
+        GC_set_push_other_roots(push_other_roots);
+    }
+    GC_await_finalize_proc await = GC_get_await_finalize_proc();
+    if (await != await_finalizer) {
+        previous_await = await;
+        GC_set_await_finalize_proc(await_finalizer);
+    }
+    store_release(&hung_in, true);   /* release: what is here is seen by collections that are watched */
 }
 
 int collector_start(const struct collector_hooks *our_hooks)
@@ -126,44 +160,85 @@ int collector_start(const struct collector_hooks *our_hooks)
         /* bdwgc reads its variables with getenv; GC_LOG_FILE names a file that it writes. */
         if (environment_secure_execution())
             environment_forget("GC_");
+        /* A fork that comes beside this waits for it, and then calls the collector's own part by our hands. */
+        store_release(&is_ours, true);
+        GC_set_handle_fork(0);
         GC_INIT();
         is_starter = true;
+    } else if (!load_relaxed(&is_ours) && !GC_thread_is_registered()) {
+        /* As long as nobody has told it that there are threads, the collector works without locks. Somebody may be amidst
+         * an allocation right now, and there is no way to ask. */
+        return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, which does not know the "
+                                             "thread that calls this library first: call hapax_init after GC_INIT");
     }
     GC_allow_register_threads();
     /* Where all interior pointers count, the collector adds the byte itself. */
     end_byte = GC_get_all_interior_pointers() ? 0 : 1;
-    store_relaxed(&seen_collection, GC_get_gc_no());
     hang_in();
     return 0;
+}
+
+bool collector_is_initialized(void)
+{
+    return GC_is_init_called() != 0;
+}
+
+bool collector_is_ours(void)
+{
+    return load_acquire(&is_ours); /* acquire: of what collector_start did before, the part around a fork is seen */
+}
+
+void collector_fork_prepare(void)
+{
+    if (load_relaxed(&is_ours))
+        GC_atfork_prepare();
+}
+
+void collector_fork_parent(void)
+{
+    if (load_relaxed(&is_ours))
+        GC_atfork_parent();
+}
+
+void collector_fork_child(void)
+{
+    if (load_relaxed(&is_ours))
+        GC_atfork_child();
+}
+
+void collector_let_through(sigset_t *blocked)
+{
+    sigdelset(blocked, GC_get_suspend_signal());
+    sigdelset(blocked, GC_get_thr_restart_signal());
+    /* Raised by a write into a page that an incremental collector watches. */
+    sigdelset(blocked, SIGSEGV);
+    sigdelset(blocked, SIGBUS);
 }
 
 /* A thread may block all signals; one that does not answer the collector's would never stop for it. */
 static void let_signals_through(void)
 {
-    int signals[2];
-    sigset_t set;
-    collector_unblockable_signals(signals);
-    sigemptyset(&set);
-    sigaddset(&set, signals[0]);
-    sigaddset(&set, signals[1]);
-    pthread_sigmask(SIG_UNBLOCK, &set, NULL);
+    sigset_t blocked;
+    pthread_sigmask(SIG_BLOCK, NULL, &blocked);
+    collector_let_through(&blocked);
+    pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 }
 
 int collector_register_thread(void)
 {
-    if (GC_thread_is_registered()) {
-        /* The one that ran GC_INIT for us would, when it ends without a word, make the next collection abort. */
-        if (is_starter)
-            let_signals_through();
-        return is_starter;
-    }
-    let_signals_through();
-    struct GC_stack_base base;
-    if (GC_get_stack_base(&base) != GC_SUCCESS || GC_register_my_thread(&base) != GC_SUCCESS) {
+    static _Thread_local struct GC_stack_base base;
+    if (base.mem_base == NULL && GC_get_stack_base(&base) != GC_SUCCESS) {
         errno = ENOTSUP;
         return -1;
     }
-    return 1;
+    /* Asked in no other way: the collector may still list a thread whose end it has seen. */
+    bool is_new = GC_register_my_thread(&base) == GC_SUCCESS;
+    static _Thread_local bool were_let_through;
+    if (is_new || !were_let_through)
+        let_signals_through();
+    were_let_through = true;
+    /* The one that ran GC_INIT for us would, when it ends without a word, make the next collection abort. */
+    return is_new || is_starter;
 }
 
 void collector_unregister_thread(void)
@@ -417,8 +492,3 @@ void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes)
     *free_bytes = stats.free_bytes_full - stats.unmapped_bytes;
 }
 
-void collector_unblockable_signals(int signals[2])
-{
-    signals[0] = GC_get_suspend_signal();
-    signals[1] = GC_get_thr_restart_signal();
-}

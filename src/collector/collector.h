@@ -12,6 +12,7 @@
 #ifndef HAPAX_COLLECTOR_H
 #define HAPAX_COLLECTOR_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -28,14 +29,24 @@ struct collector_hooks {
     void (*reclaim_end)(void);
 };
 
-/* Starts the collector where nobody has yet, and hangs the hooks into it. Not thread-safe: called once.
- * 0, or -1 with errno. */
+/* Starts the collector where nobody has yet, and hangs the hooks into it: from some collection on that begins before this
+ * returns, they are called. Collections may run beside it. One call at a time; after a failure, or in the child of a fork
+ * that came beside it, it may be called again. 0, or -1 with errno. */
 int collector_start(const struct collector_hooks *hooks);
+/* Whether anybody has started the collector, and whether collector_start was the one. */
+bool collector_is_initialized(void);
+bool collector_is_ours(void);
 
 /* Makes the calling thread known. 1: it was not known before, and is to be made unknown at its end; 0: somebody else
- * sees to that; -1 with errno: it cannot be made known. */
+ * sees to that; -1 with errno: it cannot be made known. May be called again: who sees to a thread may have taken it
+ * off. */
 int collector_register_thread(void);
 void collector_unregister_thread(void);
+
+/* Around a fork, of a collector that is ours: innermost. Another one sees to it itself. */
+void collector_fork_prepare(void);
+void collector_fork_parent(void);
+void collector_fork_child(void);
 
 /* Scanned memory is zeroed, and a pointer one past its end leads to no neighbour; plain memory is neither. NULL where
  * memory is short. May run foreign finalizers. All that allocates or collects leaves errno alone, where it fails too. */
@@ -110,7 +121,8 @@ void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes);
 /* The same, inside reclaim_end. */
 void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes);
 
-/* The signals that a thread must not block, since the collector stops and restarts threads with them. */
-void collector_unblockable_signals(int signals[2]);
+/* Takes out of a set those signals that a known thread must not block: the collector stops and restarts threads with
+ * them, or learns of writes. */
+void collector_let_through(sigset_t *blocked);
 
 #endif

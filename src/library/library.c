@@ -15,6 +15,7 @@
 #include "collector/mark.h"
 #include "debug/argument_proxy.h"
 #include "debug/report.h"
+#include "runtime/background.h"
 #include "runtime/roots.h"
 #include "runtime/start.h"
 #include "runtime/thread.h"
@@ -115,9 +116,9 @@ void library_times(struct library_times *times)
 
 /* ---- A fork ---- */
 
-/* These handlers are registered after the collector's own, so they run before it takes its lock: nobody who holds a
- * lock of ours waits for the collector, and a collection that ends meanwhile takes none of ours. Who asks a registry
- * does both, so nobody asks by then. From the outside in. */
+/* These come before the collector takes its lock: nobody who holds a lock of ours waits for the collector, and a
+ * collection that ends meanwhile takes none of ours. Who asks a registry does both, so nobody asks by then. From the
+ * outside in. */
 static void before_fork(void)
 {
     /* Some versions of the collector cannot fork a thread that they do not know. */
@@ -150,8 +151,64 @@ static void after_fork_in_child(void)
     cleanup_fork_done();
     single_flight_fork_child();
     worker_fork_child();
+    background_fork_child();
     executor_fork_child();
     debug_report_fork_child();
+}
+
+/* Forks are watched from the moment the library is loaded, since the first call may come beside one. Where the collector
+ * is ours, all is done here, its own part last. Where it is the program's, it has handlers of its own, registered by
+ * GC_INIT, which may be later and then comes before these: our part is then in handlers that the start registers. */
+static _Thread_local bool fork_is_ours;
+
+static void before_any_fork(void)
+{
+    bool foreign = collector_is_initialized() && !collector_is_ours();
+    bool started = start_fork_prepare(foreign);
+    fork_is_ours = started && collector_is_ours();
+    if (fork_is_ours)
+        before_fork();
+    collector_fork_prepare();
+}
+
+static void after_any_fork_in_parent(void)
+{
+    collector_fork_parent();
+    if (fork_is_ours)
+        after_fork_in_parent();
+    start_fork_parent();
+}
+
+static void after_any_fork_in_child(void)
+{
+    collector_fork_child();
+    if (fork_is_ours)
+        after_fork_in_child();
+    start_fork_child();
+}
+
+static int watch_error;
+
+__attribute__((constructor)) static void watch_forks(void)
+{
+    watch_error = pthread_atfork(before_any_fork, after_any_fork_in_parent, after_any_fork_in_child);
+}
+
+/* 0 or -1 with errno. */
+static int watch_own_forks(void)
+{
+    static bool done;
+    if (watch_error != 0)
+        watch_forks();
+    int error = watch_error;
+    if (error == 0 && !done && collector_is_initialized() && !collector_is_ours())
+        error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
+    if (error != 0) {
+        errno = error;
+        return -1;
+    }
+    done = true;
+    return 0;
 }
 
 /* ---- The start ---- */
@@ -175,16 +232,12 @@ int start_parts(void)
     weak_map_start();
     argument_proxy_start();
     finalizer_obstacle = obstacle_to_finalizer;
-    if (debug_report_start() != 0 || executor_start_up(chore) != 0 || collector_start(&hooks) != 0)
+    if (watch_own_forks() != 0 || debug_report_start() != 0 || executor_start_up(chore) != 0 ||
+        collector_start(&hooks) != 0)
         return -1;
     /* Whoever holds the bytes of a canonical value holds the value. */
     collector_recognize_offset(SHORT_VALUE);
     collector_recognize_offset(WIDE_VALUE);
-    int error = pthread_atfork(before_fork, after_fork_in_parent, after_fork_in_child);
-    if (error != 0) {
-        errno = error;
-        return -1;
-    }
     return 0;
 }
 

@@ -2,14 +2,18 @@
 
 #include "runtime/thread.h"
 
+#include "base/park.h"
 #include "runtime/start.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
-_Thread_local struct thread *thread_self;
+_Thread_local struct thread *thread_self, *thread_known;
 
 /* Protects the handing out of struct thread. */
 static spin_lock threads_lock;
@@ -28,15 +32,38 @@ static void leave(void *data)
 {
     struct thread *self = data;
     bool ours = self->ours;
-    thread_self = NULL;
+    thread_self = thread_known = NULL;
     let_go_of(self);
     if (ours)
         collector_unregister_thread();
 }
 
+/* When a thread ends, the destructors of its keys are called in the order of their numbers, and so for some rounds. What
+ * calls the library there makes the thread known again. In the last round ours has to be the last: its number is the
+ * highest there is. A new key gets the lowest number that is free. */
+static int new_last_key(pthread_key_t *last, void (*destroy)(void *))
+{
+    pthread_key_t keys[PTHREAD_KEYS_MAX];
+    size_t count = 0;
+    int error = 0;
+    while (count < PTHREAD_KEYS_MAX && (error = pthread_key_create(&keys[count], destroy)) == 0)
+        count++;
+    if (count == 0)
+        return error;
+    size_t highest = 0;
+    for (size_t i = 1; i < count; i++)
+        if (keys[i] > keys[highest])
+            highest = i;
+    for (size_t i = 0; i < count; i++)
+        if (i != highest)
+            pthread_key_delete(keys[i]);
+    *last = keys[highest];
+    return 0;
+}
+
 int thread_start(void)
 {
-    int error = pthread_key_create(&at_thread_end, leave);
+    int error = new_last_key(&at_thread_end, leave);
     if (error != 0) {
         errno = error;
         return -1;
@@ -72,9 +99,14 @@ static struct thread *new_thread(void)
     return thread;
 }
 
-struct thread *thread_enter_first(void)
+/* Nobody takes off the main thread of a process. */
+static bool is_main_thread(void)
 {
-    int before = errno;
+    return syscall(SYS_gettid) == getpid();
+}
+
+static struct thread *enter_first(void)
+{
     if (start_library() != 0)
         return NULL;
     int ours = collector_register_thread();
@@ -91,8 +123,46 @@ struct thread *thread_enter_first(void)
     }
     self->ours = ours != 0;
     thread_self = self;
-    errno = before;
+    if (ours || is_main_thread())
+        thread_known = self;
     return self;
+}
+
+static struct thread *enter_guest(struct thread *self)
+{
+    int ours = collector_register_thread();
+    if (ours < 0)
+        return NULL;
+    self->ours = ours != 0;
+    if (ours)
+        thread_known = self;
+    return self;
+}
+
+struct thread *thread_enter_slowly(void)
+{
+    int before = errno;
+    struct thread *self = thread_self;
+    if (self != NULL) {
+        self = enter_guest(self);
+    } else {
+        /* The system may be asked for the thread's stack, by way of a file. */
+        int cancellation = cancellation_off();
+        self = enter_first();
+        cancellation_restore(cancellation);
+    }
+    if (self != NULL)
+        errno = before;
+    return self;
+}
+
+void thread_enter_reader_slowly(void)
+{
+    if (!collector_is_ours())
+        return;
+    int before = errno;
+    (void)thread_enter_slowly();
+    errno = before;
 }
 
 void *thread_alloc_plain_anew(struct thread *self, size_t size)

@@ -1,7 +1,12 @@
 /* Threads that use the library: known to the collector, with free objects of their own.
  *
  * Every public function that touches collected memory begins with thread_enter. The first call in a process starts
- * the library; the first in a thread makes the thread known; both are undone when the thread ends. */
+ * the library; the first in a thread makes the thread known; both are undone when the thread ends.
+ *
+ * A thread that somebody else has made known is a guest: whoever did may take it off at any time without telling us, for
+ * example the collector at the end of a thread that it has started, before destructors of thread-local data run. So each
+ * call of a guest makes sure, under the collector's lock. Once a guest was found taken off, it is made known by us, and
+ * is like any other from then on. */
 #ifndef HAPAX_THREAD_H
 #define HAPAX_THREAD_H
 
@@ -14,7 +19,7 @@ enum { RUN_GRANULES = 32 };     /* larger objects are allocated one by one */
 struct thread {
     struct thread *next;
     atomic_bool in_use;
-    bool ours;                  /* we made the thread known, and make it unknown at its end */
+    bool ours;                  /* we made the thread known, and make it unknown at its end; else a guest */
     unsigned lane;              /* spreads threads over places that they would else write to together */
     /* Free plain objects by their size in granules, linked through their first words. Not seen by the collector:
      * thread_mark_runs keeps them at each collection. */
@@ -22,15 +27,28 @@ struct thread {
 };
 
 /* The calling thread, or NULL before its first call. Initial-exec: one instruction to reach, in a shared library too. */
-extern _Thread_local struct thread *thread_self __attribute__((tls_model("initial-exec"), visibility("hidden")));
+#define THREAD_OWN extern _Thread_local __attribute__((tls_model("initial-exec"), visibility("hidden")))
+THREAD_OWN struct thread *thread_self;
+/* The same, but NULL for a guest. */
+THREAD_OWN struct thread *thread_known;
 
-struct thread *thread_enter_first(void);
+struct thread *thread_enter_slowly(void);
 
 /* The calling thread, known to the collector; NULL with errno where it cannot be made known. */
 static inline struct thread *thread_enter(void)
 {
-    struct thread *self = thread_self;
-    return likely(self != NULL) ? self : thread_enter_first();
+    struct thread *self = thread_known;
+    return likely(self != NULL) ? self : thread_enter_slowly();
+}
+
+void thread_enter_reader_slowly(void);
+
+/* The same for functions that only read what the caller holds. They cannot fail, and need nothing of ours. In a program
+ * that has started the collector itself, the threads that it does not make known stay unknown. */
+static inline void thread_enter_reader(void)
+{
+    if (unlikely(thread_known == NULL))
+        thread_enter_reader_slowly();
 }
 
 /* thread_alloc_plain where no object of this size is at hand. */

@@ -62,7 +62,7 @@ enum { LEAF_MAX = 64 };
  * has to be saved. */
 __attribute__((flatten)) hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
 {
-    if (unlikely(table == NULL || value == NULL || size > LEAF_MAX || thread_self == NULL || !table->is_strings))
+    if (unlikely(table == NULL || value == NULL || size > LEAF_MAX || thread_known == NULL || !table->is_strings))
         return make_carefully(table, value, size, "hapax_make_handle");
     struct table_key key = {table, value, size};
     uint64_t hash = hash_bytes(value, size);
@@ -135,7 +135,7 @@ size_t hapax_make_handles(hapax_table *table, const hapax_span *values, size_t n
     size_t made = 0;
     while (values != NULL && made < n) {
         size_t batch = 0;
-        if (table != NULL && table->is_strings && thread_self != NULL)
+        if (table != NULL && table->is_strings && thread_known != NULL)
             batch = make_strings(table, values + made, n - made < BATCH ? n - made : BATCH, out + made);
         made += batch;
         if (batch > 0)
@@ -171,6 +171,7 @@ uint64_t hapax_hash(hapax_table *table, const void *value, size_t size)
 
 const void *hapax_handle_value(hapax_handle handle)
 {
+    thread_enter_reader();
     return handle != NULL ? canonical_value(handle) : NULL;
 }
 
@@ -192,10 +193,12 @@ int hapax_handle_compare(hapax_handle a, hapax_handle b)
 
 size_t hapax_handle_size(hapax_handle handle)
 {
+    thread_enter_reader();
     return handle != NULL ? canonical_size(handle) : 0;
 }
 
 uint64_t hapax_handle_hash(hapax_handle handle)
 {
+    thread_enter_reader();
     return handle != NULL ? handle->in_trie.hash : 0;
 }
