@@ -84,7 +84,11 @@ UNWATCHED __attribute__((noinline)) void fiber_switch_to(unsigned next)
     struct fiber *from = &fibers[current], *to = &fibers[next];
     from->low = here();
     from->self = thread_self;
+    from->known = thread_known;
+    from->amidst = registry_amidst;
     thread_self = to->self;
+    thread_known = to->known;
+    registry_amidst = to->amidst;
     previous = current;
     current = next;
     explore_release(&from->sanitized);
@@ -125,8 +129,8 @@ UNWATCHED int *__wrap___errno_location(void)
 }
 
 #if defined SYNC_THREAD_SANITIZER
-/* All fibers have one copy of each thread-local variable. Two of them are exchanged when fibers are: thread_self and errno.
- * The executor counts in a third how many tasks its thread is amidst, for forks, of which there are none here: that
+/* All fibers have one copy of each thread-local variable. Some of them are exchanged when fibers are, and errno. The
+ * executor counts in another how many tasks its thread is amidst, for forks, of which there are none here: that
  * is no race, since real threads have one each. */
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)
@@ -148,13 +152,13 @@ void fibers_make(void)
 #if defined SYNC_THREAD_SANITIZER
         fiber->tsan = __tsan_create_fiber(0);
 #endif
-        thread_self = NULL;
-        fiber->self = thread_enter();
+        thread_self = thread_known = NULL;
+        fiber->self = fiber->known = thread_enter();
     }
 #if defined SYNC_THREAD_SANITIZER
     fibers[OUTSIDE].tsan = __tsan_get_current_fiber();
 #endif
-    thread_self = NULL;
+    thread_self = thread_known = NULL;
     thread_enter();
 }
 

@@ -1,10 +1,11 @@
-/* The explorer's threads: fibers of one real thread, each with a stack, a thread_self and an errno of its own. */
+/* The explorer's threads: fibers of one real thread, each with a stack, an errno and other thread-local variables of its own. */
 #ifndef TESTS_EXPLORE_FIBERS_H
 #define TESTS_EXPLORE_FIBERS_H
 
 #include "explore.h"
 
 #include "base/sync.h"
+#include "weak/registry.h"
 
 #include <ucontext.h>
 
@@ -29,7 +30,9 @@ struct fiber {
     enum life life;
     uint64_t progress;          /* steps of its own that may end the waiting of others */
     uint64_t seen_progress;     /* of the others, when it last went on after waiting */
-    struct thread *self;        /* its thread_self */
+    /* Its copies of thread-local variables. */
+    struct thread *self, *known;
+    struct registry_amidst amidst;
     int error;                  /* its errno */
     void (*function)(void);
     void *tsan;

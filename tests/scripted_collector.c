@@ -196,6 +196,28 @@ void collector_check(void)
 {
 }
 
+bool collector_is_initialized(void)
+{
+    return true;
+}
+
+bool collector_is_ours(void)
+{
+    return true;
+}
+
+void collector_fork_prepare(void)
+{
+}
+
+void collector_fork_parent(void)
+{
+}
+
+void collector_fork_child(void)
+{
+}
+
 int collector_register_thread(void)
 {
     return world_register();

@@ -10,6 +10,7 @@
 #include <pthread.h>
 
 struct registry *_Atomic registry_list;
+_Thread_local struct registry_amidst registry_amidst;
 
 /* Protects the taking of new and spare chunks, in every registry: once in CHUNK_WORDS objects. */
 static spin_lock growth_lock;
@@ -194,13 +195,11 @@ uint64_t registry_bytes(struct registry *registry)
 
 /* ---- Iteration ---- */
 
-/* One for each call of registry_each that is under way; on its stack. In the child of a fork there are no others than
- * those of the thread that forked. */
+/* One for each call of registry_each that is under way; on its stack. */
 struct iteration {
     struct iteration *outer;
     struct registry *registry;
 };
-static _Thread_local struct iteration *iterations;
 
 static void count_iterator(void *registry)
 {
@@ -243,9 +242,9 @@ static bool visit_chunk(struct chunk *chunk, bool (*visit)(void *object, void *c
 bool registry_each(struct registry *registry, bool (*visit)(void *object, void *context), void *context)
 {
     int cancellation = cancellation_off();
-    struct iteration iteration = {iterations, registry};
+    struct iteration iteration = {registry_amidst.iterations, registry};
     collector_exclude(count_iterator, registry);
-    iterations = &iteration;
+    registry_amidst.iterations = &iteration;
     /* Chunks that are made from now on are not visited: the visits themselves may be what fills them, for ever. */
     spin_acquire(&growth_lock);
     struct slab *last_slab = registry->last_slab;
@@ -258,7 +257,7 @@ bool registry_each(struct registry *registry, bool (*visit)(void *object, void *
         for (unsigned i = 0; to_the_end && i < chunks; i++)
             to_the_end = visit_chunk(&slab->chunks[i], visit, context);
     }
-    iterations = iteration.outer;
+    registry_amidst.iterations = iteration.outer;
     sub_release(&registry->iterators, 1u);   /* release: pairs with compact, after every word was read */
     cancellation_restore(cancellation);
     return to_the_end;
@@ -321,7 +320,6 @@ const char *registry_type_of(const void *object)
 
 atomic_bool registry_care_wanted;
 static atomic_uint carers;   /* threads amidst registry_care */
-static _Thread_local bool is_carer;
 
 struct care {
     struct registry *registry;
@@ -344,10 +342,10 @@ static void find_one(void *data)
 void registry_care(void)
 {
     /* A foreign finalizer may call from amidst it. */
-    if (is_carer)
+    if (registry_amidst.care)
         return;
     int cancellation = cancellation_off();
-    is_carer = true;
+    registry_amidst.care = true;
     add_relaxed(&carers, 1u);
     while (atomic_exchange_explicit(&registry_care_wanted, false, memory_order_relaxed)) {
         for (struct care care;;) {
@@ -359,14 +357,14 @@ void registry_care(void)
         }
     }
     sub_release(&carers, 1u);   /* release: pairs with registry_wait_cared */
-    is_carer = false;
+    registry_amidst.care = false;
     cancellation_restore(cancellation);
 }
 
 void registry_wait_cared(void)
 {
     /* Two that waited for each other amidst it would wait for ever. */
-    if (is_carer)
+    if (registry_amidst.care)
         return;
     registry_care();
     for (unsigned turns = 0; load_acquire(&carers) != 0;) /* acquire: what the others did is seen */
@@ -394,11 +392,12 @@ void registry_fork_parent(void)
 
 void registry_fork_child(void)
 {
-    store_relaxed(&carers, is_carer);
+    /* Of what threads are amidst, only this one's goes on. */
+    store_relaxed(&carers, registry_amidst.care);
     for (struct registry *registry = load_relaxed(&registry_list); registry != NULL;
          registry = load_relaxed(&registry->next))
         store_relaxed(&registry->iterators, 0u);
-    for (struct iteration *iteration = iterations; iteration != NULL; iteration = iteration->outer)
+    for (struct iteration *iteration = registry_amidst.iterations; iteration != NULL; iteration = iteration->outer)
         add_relaxed(&iteration->registry->iterators, 1u);
     registry_fork_parent();
 }

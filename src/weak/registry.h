@@ -82,6 +82,13 @@ uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
 /* How many registries the steps have passed over so far to take others out of the list. */
 extern size_t registry_passed;
 
+/* What the calling thread is amidst. */
+struct registry_amidst {
+    struct iteration *iterations;   /* calls of registry_each, the innermost first */
+    bool care;                      /* registry_care */
+};
+extern _Thread_local struct registry_amidst registry_amidst;
+
 /* Around a fork: nobody is amidst a change of a registry, and nobody asks. Before trie_fork_prepare. */
 void registry_fork_prepare(void);
 void registry_fork_parent(void);
