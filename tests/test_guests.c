@@ -259,12 +259,24 @@ static void *only_read(void *reader)
     case 3:
         hapax_mapped_file_bytes(NULL);
         break;
+    case 4:
+        hapax_string(shared);
+        break;
+    case 5:
+        hapax_handle_compare(shared, shared);
+        break;
+    case 6:
+        hapax_symbols_index(NULL, shared);
+        break;
+    case 7:
+        hapax_symbols_handle(NULL, 0);
+        break;
     default:
         hapax_keep_alive(shared);
     }
     return (void *)(uintptr_t)(!before && GC_thread_is_registered());
 }
-enum { READERS = 5 };
+enum { READERS = 9 };
 
 /* It may be unknown on purpose, and what it reads held by others. */
 Test(guests, readers_make_no_thread_known_to_the_programs_collector, .init = start)

@@ -27,8 +27,9 @@ HAPAX_BEGIN_DECLS
  *
  * If a program calls GC_INIT itself, it calls hapax_init right after it in the same thread: the
  * library's first call must come from a thread that the collector knows. In such a program the
- * functions that only read (hapax_handle_value, _size, _hash, hapax_mapped_file_bytes and
- * hapax_keep_alive) leave an unknown thread unknown.
+ * functions that only read (hapax_handle_value, _size, _hash, _compare, hapax_string,
+ * hapax_symbols_handle, _index, hapax_mapped_file_bytes and hapax_keep_alive) leave an unknown
+ * thread unknown.
  *
  * Returns: 0, or -1 with errno. Again is harmless.
  * Errors: ENOMEM; EAGAIN where the system has no room for a thread; ENOTSUP where the program has

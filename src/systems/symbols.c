@@ -102,8 +102,7 @@ hapax_symbols *hapax_symbols_new(hapax_table *table, const char *const *names, s
 
 hapax_handle hapax_symbols_handle(const hapax_symbols *symbols, size_t index)
 {
-    if (thread_enter() == NULL)
-        return NULL;
+    thread_enter_reader();
     if (symbols == NULL || index >= symbols->count) {
         refuse(EINVAL, "hapax_symbols_handle",
                symbols == NULL ? "the symbols are NULL" : "there are not so many symbols");
@@ -114,7 +113,8 @@ hapax_handle hapax_symbols_handle(const hapax_symbols *symbols, size_t index)
 
 int hapax_symbols_index(const hapax_symbols *symbols, hapax_handle handle)
 {
-    if (symbols == NULL || handle == NULL || unlikely(thread_enter() == NULL))
+    thread_enter_reader();
+    if (symbols == NULL || handle == NULL)
         return -1;
     return symbols->slots[find_slot(symbols, handle)];
 }

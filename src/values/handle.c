@@ -182,12 +182,13 @@ const char *hapax_string(hapax_handle handle)
 
 int hapax_handle_compare(hapax_handle a, hapax_handle b)
 {
+    thread_enter_reader();
     if (a == b)
         return 0;
     if (a == NULL || b == NULL)
         return a == NULL ? -1 : 1;
-    size_t a_size = hapax_handle_size(a), b_size = hapax_handle_size(b);
-    int order = memcmp(hapax_handle_value(a), hapax_handle_value(b), a_size < b_size ? a_size : b_size);
+    size_t a_size = canonical_size(a), b_size = canonical_size(b);
+    int order = memcmp(canonical_value(a), canonical_value(b), a_size < b_size ? a_size : b_size);
     return order != 0 ? order : (a_size > b_size) - (a_size < b_size);
 }
 
