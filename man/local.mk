@@ -3,6 +3,7 @@
 dist_man_MANS = \
 	man/hapax.1 \
 	man/hapax.7 \
+	man/hapax.hpp.3 \
 	man/hapax_add_cleanup.3 \
 	man/hapax_add_roots.3 \
 	man/hapax_alloc.3 \

@@ -1,6 +1,6 @@
 # The library, its headers and the program.
 
-include_HEADERS = include/hapax.h
+include_HEADERS = include/hapax.h include/hapax.hpp
 pkginclude_HEADERS = \
 	include/hapax/cache.h \
 	include/hapax/cleanup.h \

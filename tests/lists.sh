@@ -20,7 +20,7 @@ listed() {
   return $missing
 }
 
-check 'headers' listed 'include/*.h include/hapax/*.h'
+check 'headers' listed 'include/*.h include/*.hpp include/hapax/*.h'
 check 'sources' listed 'src/*/*.c src/*/*.h'
 check 'manual pages' listed 'man/*.[1-9]'
 check 'measurements' listed "$(cd "$top_srcdir" && find bench -type f \( -name '*.[ch]' -o -name run -o -name '*.py' \))"

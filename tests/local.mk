@@ -117,6 +117,7 @@ plain_tests = \
 script_tests = \
 	tests/bootstrap.sh \
 	tests/consumer.sh \
+	tests/cxx.sh \
 	tests/diagnosed.sh \
 	tests/examples.sh \
 	tests/exported-symbols.sh \
@@ -171,7 +172,7 @@ shared_headers = \
 	tests/weak_map_objects.h \
 	tests/worker_ticks.h
 
-EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions
+EXTRA_DIST += $(script_tests) $(shared_headers) tests/cxx_program.cc tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 

@@ -1,7 +1,9 @@
 #!/bin/sh
-# The programs in the EXAMPLES of the manual pages compile without a warning, link and exit with 0.
-# A program is a literal block that includes <hapax.h> and has a main.
+# The programs in the EXAMPLES of the manual pages, C and C++, compile without a warning, link and exit with 0.
+# A program is a literal block that includes <hapax.h> or <hapax.hpp> and has a main.
 . "$top_srcdir/tests/functions"
+
+has_program() { test -s "$1.1.c" || test -s "$1.1.cc"; }
 
 for page in "$top_srcdir"/man/*.[1-9]; do
   [ -e "$page" ] || skip_all 'no pages'
@@ -13,9 +15,9 @@ for page in "$top_srcdir"/man/*.[1-9]; do
     $1 == ".Bd" && / -literal/ { block = 1; text = ""; next }
     $1 == ".Ed" && block {
       block = 0
-      if (text ~ /#include <hapax\.h>/ && text ~ /main\(/) {
+      if (text ~ /#include <hapax\.h(pp)?>/ && text ~ /main\(/) {
         number++
-        printf "%s", text >(prefix "." number ".c")
+        printf "%s", text >(prefix "." number (text ~ /<hapax\.hpp>/ ? ".cc" : ".c"))
       }
       next
     }
@@ -31,11 +33,14 @@ for page in "$top_srcdir"/man/*.[1-9]; do
       text = text $0 "\n"
     }' "$page"
   case $name in
-    *.3) check "$name has a program" test -s "$scratch/$name.1.c" ;;
+    *.3) check "$name has a program" has_program "$scratch/$name" ;;
   esac
-  for source in "$scratch/$name".*.c; do
+  for source in "$scratch/$name".*.c "$scratch/$name".*.cc; do
     [ -e "$source" ] || continue
-    check "$(basename "$source" .c)" build_and_run "$source" "${source%.c}"
+    case $source in
+      *.cc) [ "$CXX17" = yes ] || { skip "$(basename "$source")" 'no C++17 compiler'; continue; } ;;
+    esac
+    check "$(basename "$source")" build_and_run "$source" "${source%.c*}"
   done
 done
 [ "$count" -gt 0 ] || skip_all 'no programs in the pages'

@@ -1,0 +1,513 @@
+/*
+ * hapax.hpp - hapax for C++17 and later. Header only: every function is inline and calls the C library.
+ *
+ *     hapax::handle<> word("lambda");              a string, kept once
+ *     hapax::handle<point> p(point{1, 2});         a value of a trivially copyable type
+ *     std::unordered_map<hapax::handle<>, int>     hashed and compared by the handle
+ *
+ * Handles may stand wherever <hapax/memory.h> says. Handles, weak pointers, caches and symbols are one
+ * word each and are copied freely.
+ *
+ * Errors: where a C function reports an error, these functions throw: std::bad_alloc for ENOMEM, else
+ * hapax::error, a std::system_error. No exception of a user's function crosses the C library: one that
+ * leaves the function of a cache is given to the caller of get; one that leaves a cleanup, a
+ * destructor, a hash or an equality ends the program by std::terminate.
+ */
+#ifndef HAPAX_HPP
+#define HAPAX_HPP
+
+#include <atomic>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <exception>
+#include <functional>
+#include <initializer_list>
+#include <new>
+#include <string_view>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include <hapax.h>
+
+namespace hapax {
+
+/* What a C function reported through errno. */
+class error : public std::system_error {
+public:
+    error(int number, const char *what) : std::system_error(number, std::generic_category(), what) {}
+};
+
+namespace detail {
+
+[[noreturn]] inline void fail(int number, const char *what)
+{
+    if (number == ENOMEM)
+        throw std::bad_alloc();
+    throw error(number, what);
+}
+
+template <class P> inline P checked(P pointer, const char *what)
+{
+    if (pointer == nullptr)
+        fail(errno, what);
+    return pointer;
+}
+
+inline void check(int result, const char *what)
+{
+    if (result != 0)
+        fail(errno, what);
+}
+
+} /* namespace detail */
+
+/* Whether values of the type may hold handles or other pointers to collected memory. Specialize it as false for
+ * a class without any, and a collection does not search its values. */
+template <class T> inline constexpr bool holds_pointers = !std::is_arithmetic_v<T> && !std::is_enum_v<T>;
+
+namespace detail {
+
+template <class T, class = void> struct is_hashed : std::false_type {};
+template <class T>
+struct is_hashed<T, std::void_t<decltype(std::hash<T>()(std::declval<const T &>())),
+                                decltype(std::declval<const T &>() == std::declval<const T &>())>>
+    : std::true_type {};
+
+template <class T> std::uint64_t hash_value(const void *value, std::size_t, std::uint64_t) noexcept
+{
+    return std::hash<T>()(*static_cast<const T *>(value));
+}
+
+template <class T> bool equal_values(const void *a, const void *b, std::size_t) noexcept
+{
+    return *static_cast<const T *>(a) == *static_cast<const T *>(b);
+}
+
+/* A class with std::hash and operator== is compared as these say; every other type by its bytes. */
+template <class T> inline hapax_type type_of() noexcept
+{
+    static_assert(std::is_trivially_copyable_v<T>, "the value of a handle is copied as bytes");
+    static_assert(alignof(T) <= alignof(std::max_align_t), "the value of a handle is aligned as max_align_t at most");
+    constexpr bool by_function =
+        is_hashed<T>::value && (std::is_class_v<T> || !std::has_unique_object_representations_v<T>);
+    static_assert(by_function || std::has_unique_object_representations_v<T>,
+                  "equal values may differ in padding: give the type operator== and std::hash");
+    hapax_type type = {"C++ value", sizeof(T), nullptr, nullptr, nullptr,
+                       holds_pointers<T> ? HAPAX_TYPE_HAS_POINTERS : 0u};
+    if constexpr (by_function) {
+        type.hash = hash_value<T>;
+        type.equal = equal_values<T>;
+    }
+    return type;
+}
+
+template <class T> inline hapax_table *slot = nullptr;
+
+template <class T> inline hapax_table *table()
+{
+    if constexpr (std::is_same_v<T, std::string_view>) {
+        return checked(hapax_strings(), "hapax_strings");
+    } else {
+        const hapax_type type = type_of<T>();
+        return checked(hapax_table_once(&slot<T>, &type), "hapax_table_once");
+    }
+}
+
+template <class T> inline const void *bytes(const T &value) noexcept
+{
+    if constexpr (std::is_same_v<T, std::string_view>)
+        return value.data();
+    else
+        return std::addressof(value);
+}
+
+template <class T> inline std::size_t size(const T &value) noexcept
+{
+    if constexpr (std::is_same_v<T, std::string_view>)
+        return value.size();
+    else
+        return sizeof value;
+}
+
+} /* namespace detail */
+
+/*
+ * A handle: one word. Two handles of one type are equal if and only if their values are equal. The empty
+ * handle is equal only to itself. A handle keeps its value alive.
+ *
+ *   T   std::string_view: a byte string in hapax_strings(); or a trivially copyable type, which has a
+ *       table of its own: with std::hash and operator== if it is a class that has both, else by its bytes
+ */
+template <class T = std::string_view> class handle {
+public:
+    using value_type = T;
+
+    constexpr handle() noexcept = default;
+
+    /* Interns the value. */
+    explicit handle(const T &value)
+        : canonical_(detail::checked(
+              hapax_make_handle(detail::table<T>(), detail::bytes(value), detail::size(value)), "hapax_make_handle"))
+    {
+    }
+
+    /* The handle of a value that is there, or the empty one. Never inserts. */
+    static handle find(const T &value)
+    {
+        return from(hapax_find_handle(detail::table<T>(), detail::bytes(value), detail::size(value)));
+    }
+
+    /* From and to the C library; the handle must be one of this type's table. */
+    static handle from(hapax_handle canonical) noexcept
+    {
+        handle result;
+        result.canonical_ = canonical;
+        return result;
+    }
+    hapax_handle get() const noexcept { return canonical_; }
+
+    explicit operator bool() const noexcept { return canonical_ != nullptr; }
+
+    /* The value: as std::string_view, or as a reference that lives as long as the value. */
+    decltype(auto) operator*() const noexcept
+    {
+        if constexpr (std::is_same_v<T, std::string_view>)
+            return view();
+        else
+            return static_cast<const T &>(*pointer());
+    }
+    const T *operator->() const noexcept
+    {
+        static_assert(!std::is_same_v<T, std::string_view>, "a string is reached by view(), c_str() and size()");
+        return pointer();
+    }
+
+    /* Of strings. */
+    std::string_view view() const noexcept
+    {
+        static_assert(std::is_same_v<T, std::string_view>, "only a string has a view");
+        return {c_str() == nullptr ? "" : c_str(), size()};
+    }
+    operator std::string_view() const noexcept { return view(); }
+    const char *c_str() const noexcept { return hapax_string(canonical_); }
+    std::size_t size() const noexcept { return hapax_handle_size(canonical_); }
+
+    std::uint64_t hash() const noexcept { return hapax_handle_hash(canonical_); }
+
+    friend bool operator==(handle a, handle b) noexcept { return a.canonical_ == b.canonical_; }
+    friend bool operator!=(handle a, handle b) noexcept { return a.canonical_ != b.canonical_; }
+    /* By the bytes of the values, the empty handle first. */
+    friend bool operator<(handle a, handle b) noexcept { return hapax_handle_compare(a.get(), b.get()) < 0; }
+    friend bool operator>(handle a, handle b) noexcept { return b < a; }
+    friend bool operator<=(handle a, handle b) noexcept { return !(b < a); }
+    friend bool operator>=(handle a, handle b) noexcept { return !(a < b); }
+
+private:
+    const T *pointer() const noexcept { return static_cast<const T *>(hapax_handle_value(canonical_)); }
+
+    hapax_handle canonical_ = nullptr;
+};
+
+static_assert(sizeof(handle<>) == sizeof(hapax_handle), "a handle is one word");
+
+inline handle<> intern(std::string_view text) { return handle<>(text); }
+
+/*
+ * Names known when the program is written, for a switch: see <hapax/symbols.h>. Copies share the symbols.
+ */
+class symbols {
+public:
+    symbols(std::initializer_list<const char *> names)
+        : symbols_(detail::checked(hapax_symbols_new(hapax_strings(), names.begin(), names.size()), "hapax_symbols_new"))
+    {
+    }
+
+    /* -1 if the handle is none of the names. */
+    int index(handle<> of) const noexcept { return hapax_symbols_index(symbols_, of.get()); }
+    handle<> operator[](std::size_t index) const noexcept
+    {
+        return handle<>::from(hapax_symbols_handle(symbols_, index));
+    }
+
+private:
+    hapax_symbols *symbols_;
+};
+
+/*
+ * A new object in collected memory, which the collector searches. It lives while something reaches it. If its type has
+ * a destructor, that runs some time after, as a finalizer, on a thread of the library's.
+ */
+template <class T, class... Arguments> T *make(Arguments &&...arguments)
+{
+    static_assert(alignof(T) <= alignof(std::max_align_t), "collected memory is aligned as max_align_t at most");
+    void *memory = detail::checked(hapax_alloc(sizeof(T)), "hapax_alloc");
+    T *object = ::new (memory) T(std::forward<Arguments>(arguments)...);
+    if constexpr (!std::is_trivially_destructible_v<T>) {
+        const auto destroy = [](void *dead, void *) noexcept { static_cast<T *>(dead)->~T(); };
+        if (hapax_set_finalizer(object, destroy, nullptr) != 0) {
+            const int reason = errno;
+            object->~T();
+            detail::fail(reason, "hapax_set_finalizer");
+        }
+    }
+    return object;
+}
+
+/*
+ * Memory that is searched for pointers, for containers of handles in programs that do not search the memory of malloc;
+ * see hapax_alloc_held.
+ */
+template <class T> class allocator {
+public:
+    using value_type = T;
+    using is_always_equal = std::true_type;
+
+    allocator() noexcept = default;
+    template <class U> allocator(const allocator<U> &) noexcept {}
+
+    T *allocate(std::size_t n)
+    {
+        static_assert(alignof(T) <= alignof(std::max_align_t), "collected memory is aligned as max_align_t at most");
+        if (n > static_cast<std::size_t>(-1) / sizeof(T))
+            throw std::bad_array_new_length();
+        return static_cast<T *>(detail::checked(hapax_alloc_held(n * sizeof(T)), "hapax_alloc_held"));
+    }
+    void deallocate(T *memory, std::size_t) noexcept { hapax_free(memory); }
+
+    template <class U> friend bool operator==(const allocator &, const allocator<U> &) noexcept { return true; }
+    template <class U> friend bool operator!=(const allocator &, const allocator<U> &) noexcept { return false; }
+};
+
+namespace detail {
+
+inline const void *address(const void *pointer) noexcept { return pointer; }
+template <class T> inline const void *address(handle<T> of) noexcept { return of.get(); }
+
+} /* namespace detail */
+
+/*
+ * Retains an object, wherever the pinned<> itself stands: a handle, or a pointer to a collected object.
+ */
+template <class P> class pinned {
+public:
+    pinned() noexcept = default;
+    explicit pinned(P pointer) : pointer_(pointer)
+    {
+        if (detail::address(pointer_) != nullptr)
+            detail::check(hapax_pin(detail::address(pointer_)), "hapax_pin");
+    }
+    pinned(const pinned &other) : pinned(other.pointer_) {}
+    pinned(pinned &&other) noexcept : pointer_(std::exchange(other.pointer_, P())) {}
+    pinned &operator=(pinned other) noexcept
+    {
+        std::swap(pointer_, other.pointer_);
+        return *this;
+    }
+    ~pinned() { hapax_unpin(detail::address(pointer_)); }
+
+    P get() const noexcept { return pointer_; }
+    decltype(auto) operator*() const noexcept { return *pointer_; }
+    P operator->() const noexcept { return pointer_; }
+
+private:
+    P pointer_{};
+};
+
+/*
+ * A weak pointer: one word. Two are equal if and only if the pointers that they were made from were equal, also after
+ * the object has died. It does not keep the object alive.
+ *
+ *   T   the type of the object; or handle<U>, for a weak handle
+ */
+template <class T> class weak {
+public:
+    constexpr weak() noexcept = default;
+    explicit weak(T *pointer) : cell_(pointer == nullptr ? nullptr : detail::checked(hapax_weak_make(pointer), "hapax_weak_make"))
+    {
+    }
+
+    /* The object, or NULL once it is unreachable. */
+    T *lock() const noexcept { return static_cast<T *>(hapax_weak_value(cell_)); }
+
+    friend bool operator==(weak a, weak b) noexcept { return a.cell_ == b.cell_; }
+    friend bool operator!=(weak a, weak b) noexcept { return a.cell_ != b.cell_; }
+
+private:
+    hapax_weak cell_ = nullptr;
+};
+
+template <class U> class weak<handle<U>> {
+public:
+    constexpr weak() noexcept = default;
+    explicit weak(handle<U> of)
+        : cell_(!of ? nullptr : detail::checked(hapax_weak_make(of.get()), "hapax_weak_make"))
+    {
+    }
+
+    /* The handle, or the empty one once the value is unreachable. */
+    handle<U> lock() const noexcept
+    {
+        return handle<U>::from(static_cast<hapax_handle>(hapax_weak_value(cell_)));
+    }
+
+    friend bool operator==(weak a, weak b) noexcept { return a.cell_ == b.cell_; }
+    friend bool operator!=(weak a, weak b) noexcept { return a.cell_ != b.cell_; }
+
+private:
+    hapax_weak cell_ = nullptr;
+};
+
+/*
+ * A cleanup: a function object that is called once, some time after an object is unreachable, and then destroyed. The
+ * cleanup keeps alive what the function object reaches until then: if that is the object, neither ever dies. It goes on
+ * if the hapax::cleanup itself is gone. Exceptions end the program by std::terminate.
+ */
+class cleanup {
+public:
+    cleanup() noexcept = default;
+
+    template <class F> cleanup(const void *object, F function)
+    {
+        using box = boxed<F>;
+        static_assert(alignof(box) <= alignof(std::max_align_t), "collected memory is aligned as max_align_t at most");
+        auto *fresh = ::new (detail::checked(hapax_alloc(sizeof(box)), "hapax_alloc")) box(std::move(function));
+        const auto run = [](void *argument) noexcept { static_cast<box *>(argument)->finish(true); };
+        if (hapax_add_cleanup(object, run, fresh, &cleanup_) != 0) {
+            const int reason = errno;
+            fresh->finish(false);
+            detail::fail(reason, "hapax_add_cleanup");
+        }
+        box_ = fresh;
+    }
+
+    /* The function object is not called any more, unless it has begun, and is destroyed. Never waits; again is harmless. */
+    void stop() noexcept
+    {
+        hapax_cleanup_stop(cleanup_);
+        if (box_ != nullptr)
+            box_->finish(false);
+        box_ = nullptr;
+    }
+
+private:
+    struct any_box {
+        virtual void finish(bool call) noexcept = 0;
+
+    protected:
+        ~any_box() = default;
+    };
+
+    /* In collected memory. Whoever finishes it first decides whether the function is called. */
+    template <class F> struct boxed final : any_box {
+        explicit boxed(F &&function) { ::new (static_cast<void *>(room)) F(std::move(function)); }
+        void finish(bool call) noexcept override
+        {
+            /* Relaxed: the queue orders what came before the cleanup, and only one of two that race goes on. */
+            if (finished.exchange(true, std::memory_order_relaxed))
+                return;
+            F *function = std::launder(reinterpret_cast<F *>(room));
+            if (call)
+                (*function)();
+            function->~F();
+            std::memset(room, 0, sizeof room);
+        }
+        std::atomic<bool> finished{false};
+        alignas(F) unsigned char room[sizeof(F)];
+    };
+
+    hapax_cleanup cleanup_ = {0, nullptr};
+    any_box *box_ = nullptr;
+};
+
+/*
+ * A weak cache: values by key, each made once and held weakly; see <hapax/cache.h>. Copies share the cache.
+ *
+ *   K   std::string_view, or a trivially copyable type whose equal values have equal bytes
+ *   V   the type of the objects; create gives V *, to collected memory or static data
+ *
+ * If create throws, get throws the same in the thread that called create; the threads that waited for the value get
+ * hapax::error with EIO.
+ */
+template <class K, class V> class cache {
+public:
+    template <class F> explicit cache(F create)
+    {
+        static_assert(std::is_same_v<K, std::string_view> ||
+                          (std::is_trivially_copyable_v<K> && std::has_unique_object_representations_v<K>),
+                      "the cache compares keys by their bytes");
+        context *fresh = make<functor<F>>(std::move(create));
+        cache_ = detail::checked(hapax_cache_new(call, fresh), "hapax_cache_new");
+    }
+
+    /* The value of the key; never NULL. */
+    V *get(const K &key) const
+    {
+        int reason = 0;
+        pending failure;
+        void *value = hapax_cache_get(cache_, detail::bytes(key), detail::size(key), &reason);
+        if (value == nullptr) {
+            if (failure.thrown)
+                std::rethrow_exception(failure.thrown);
+            detail::fail(reason, "hapax_cache_get");
+        }
+        return static_cast<V *>(value);
+    }
+
+private:
+    struct context {
+        virtual V *create(const K &key) = 0;
+
+    protected:
+        ~context() = default;
+    };
+    template <class F> struct functor final : context {
+        explicit functor(F &&create) : function(std::move(create)) {}
+        V *create(const K &key) override { return function(key); }
+        F function;
+    };
+
+    /* Where an exception waits for the call of get that it came from: the innermost one of its thread. */
+    struct pending {
+        pending() noexcept : outer(std::exchange(innermost, this)) {}
+        pending(const pending &) = delete;
+        ~pending() { innermost = outer; }
+        std::exception_ptr thrown;
+        pending *outer;
+        inline static thread_local pending *innermost = nullptr;
+    };
+
+    static K key_of(const void *key, std::size_t size) noexcept
+    {
+        if constexpr (std::is_same_v<K, std::string_view>) {
+            return {static_cast<const char *>(key), size};
+        } else {
+            alignas(K) unsigned char room[sizeof(K)];
+            std::memcpy(room, key, sizeof room);
+            return *std::launder(reinterpret_cast<K *>(room));
+        }
+    }
+
+    static void *call(const void *key, std::size_t size, void *data, int *error) noexcept
+    {
+        try {
+            return const_cast<void *>(static_cast<const void *>(static_cast<context *>(data)->create(key_of(key, size))));
+        } catch (...) {
+            pending::innermost->thrown = std::current_exception();
+            *error = EIO;
+            return nullptr;
+        }
+    }
+
+    hapax_cache *cache_;
+};
+
+} /* namespace hapax */
+
+template <class T> struct std::hash<hapax::handle<T>> {
+    std::size_t operator()(hapax::handle<T> of) const noexcept { return static_cast<std::size_t>(of.hash()); }
+};
+
+#endif
