@@ -127,9 +127,14 @@ lib_LTLIBRARIES += src/libhapax.la
 src_libhapax_la_SOURCES =
 src_libhapax_la_LIBADD = src/libhapax-core.la
 src_libhapax_la_LDFLAGS = $(BUILD_LDFLAGS) -no-undefined -version-info $(hapax_version_info) $(NODELETE_LDFLAGS)
+src_libhapax_la_LINK = \
+	RELINK='$(CC) $(CFLAGS) $(RELINK_FLAGS)' OBJCOPY='$(OBJCOPY)' AR='$(AR)' RANLIB='$(RANLIB)' \
+	$(SHELL) $(srcdir)/src/hide-names $@ $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) $(LIBTOOLFLAGS) --mode=link \
+	$(CCLD) $(AM_CFLAGS) $(CFLAGS) $(src_libhapax_la_LDFLAGS) $(LDFLAGS) -o $@
+EXTRA_src_libhapax_la_DEPENDENCIES = src/hide-names
 if HAVE_VSCRIPT_COMPLEX
 src_libhapax_la_LDFLAGS += $(VSCRIPT_LDFLAGS),$(srcdir)/src/hapax.map
-EXTRA_src_libhapax_la_DEPENDENCIES = src/hapax.map
+EXTRA_src_libhapax_la_DEPENDENCIES += src/hapax.map
 endif
 EXTRA_DIST += \
 	src/base/README.md \
@@ -138,6 +143,7 @@ EXTRA_DIST += \
 	src/debug/README.md \
 	src/floors \
 	src/hapax.map \
+	src/hide-names \
 	src/library/README.md \
 	src/runtime/README.md \
 	src/stat/README.md \

@@ -115,6 +115,7 @@ plain_tests = \
 	tests/test_scripted_trie
 
 script_tests = \
+	tests/archive.sh \
 	tests/bootstrap.sh \
 	tests/consumer.sh \
 	tests/cxx.sh \
