@@ -156,61 +156,116 @@ EXTRA_DIST += \
 
 bin_PROGRAMS += src/hapax
 src_hapax_SOURCES = \
-	src/stat/batch.c \
-	src/stat/batch.h \
-	src/stat/bytes.c \
-	src/stat/bytes.h \
-	src/stat/crew.c \
-	src/stat/crew.h \
-	src/stat/input.c \
-	src/stat/input.h \
-	src/stat/keep_interned.c \
-	src/stat/keep_plain.c \
-	src/stat/keeper.h \
-	src/stat/kept.c \
+	src/stat/base/bytes.c \
+	src/stat/base/bytes.h \
+	src/stat/base/child.c \
+	src/stat/base/child.h \
+	src/stat/base/message.c \
+	src/stat/base/message.h \
+	src/stat/base/progress.c \
+	src/stat/base/progress.h \
+	src/stat/base/terminal.c \
+	src/stat/base/terminal.h \
+	src/stat/base/units.c \
+	src/stat/base/units.h \
+	src/stat/base/utf8.c \
+	src/stat/base/utf8.h \
+	src/stat/input/encoding_stage.c \
+	src/stat/input/file_list.c \
+	src/stat/input/file_list.h \
+	src/stat/input/file_stage.c \
+	src/stat/input/gzip_stage.c \
+	src/stat/input/source.c \
+	src/stat/input/source.h \
+	src/stat/input/stage.c \
+	src/stat/input/stage.h \
+	src/stat/input/zstd_stage.c \
 	src/stat/main.c \
-	src/stat/measure.c \
-	src/stat/measure.h \
-	src/stat/measure_interned.c \
-	src/stat/measure_plain.c \
-	src/stat/memory_use.c \
-	src/stat/memory_use.h \
-	src/stat/message.c \
-	src/stat/message.h \
+	src/stat/measure/clocks.c \
+	src/stat/measure/clocks.h \
+	src/stat/measure/keep_all.c \
+	src/stat/measure/keep_all.h \
+	src/stat/measure/measure.c \
+	src/stat/measure/measure.h \
+	src/stat/measure/memory_use.c \
+	src/stat/measure/memory_use.h \
+	src/stat/measure/way.h \
+	src/stat/measure/way_glib.c \
+	src/stat/measure/way_interned.c \
+	src/stat/measure/way_plain.c \
 	src/stat/options.c \
 	src/stat/options.h \
-	src/stat/plot.c \
-	src/stat/plot.h \
-	src/stat/progress.c \
-	src/stat/progress.h \
-	src/stat/rank.c \
-	src/stat/rank.h \
-	src/stat/report.c \
-	src/stat/report.h \
-	src/stat/report_json.c \
-	src/stat/report_text.c \
-	src/stat/split.c \
-	src/stat/split.h \
-	src/stat/split_c.c \
-	src/stat/split_csv.c \
-	src/stat/split_json.c \
-	src/stat/split_lines.c \
-	src/stat/split_words.c \
-	src/stat/split_xml.c \
+	src/stat/report/bars.c \
+	src/stat/report/bars.h \
+	src/stat/report/compare.h \
+	src/stat/report/json.c \
+	src/stat/report/plot.c \
+	src/stat/report/plot.h \
+	src/stat/report/quote.c \
+	src/stat/report/quote.h \
+	src/stat/report/report.c \
+	src/stat/report/report.h \
+	src/stat/report/text.c \
+	src/stat/report/text.h \
+	src/stat/report/text_chart.c \
+	src/stat/report/text_lists.c \
+	src/stat/report/verdict.c \
+	src/stat/report/verdict.h \
+	src/stat/split/c.c \
+	src/stat/split/csv.c \
+	src/stat/split/csv_guess.c \
+	src/stat/split/csv_guess.h \
+	src/stat/split/lines.c \
+	src/stat/split/split.c \
+	src/stat/split/split.h \
+	src/stat/split/words.c \
+	src/stat/split/xml.c \
 	src/stat/stat.c \
 	src/stat/stat.h \
-	src/stat/terminal.c \
-	src/stat/terminal.h \
-	src/stat/units.c \
-	src/stat/units.h \
-	src/stat/utf8.c \
-	src/stat/utf8.h
-src_hapax_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS) $(YAJL_CFLAGS)
+	src/stat/values/count.c \
+	src/stat/values/count.h \
+	src/stat/values/found.c \
+	src/stat/values/found.h \
+	src/stat/values/gather.c \
+	src/stat/values/gather.h \
+	src/stat/values/heap_block.h \
+	src/stat/values/intern.c \
+	src/stat/values/intern.h \
+	src/stat/values/places.c \
+	src/stat/values/places.h \
+	src/stat/values/spool.c \
+	src/stat/values/spool.h \
+	src/stat/values/values_file.c \
+	src/stat/values/values_file.h
+src_hapax_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS) $(GLIB_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
 src_hapax_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 src_hapax_LDFLAGS = $(BUILD_LDFLAGS)
-src_hapax_LDADD = src/libhapax.la $(EXPAT_LIBS) $(YAJL_LIBS) $(LIBCSV_LIBS) -lm
+src_hapax_LDADD = $(json_library) src/libhapax.la $(EXPAT_LIBS) $(LIBCSV_LIBS) $(GLIB_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) -lm
 
-# What interning saves on the C headers of this machine. One command line holds them all, or the largest part.
+# The parser of JSON is C++; the program is linked as C++ only with it.
+json_sources = \
+	src/stat/report/compare.cc \
+	src/stat/split/json.cc
+EXTRA_DIST += $(json_sources) src/stat/README.md
+if HAVE_JSON
+json_library = src/libhapax-json.la
+noinst_LTLIBRARIES += src/libhapax-json.la
+src_libhapax_json_la_SOURCES = $(json_sources)
+src_libhapax_json_la_CPPFLAGS = $(AM_CPPFLAGS) $(JSON_CFLAGS)
+src_libhapax_json_la_CXXFLAGS = $(AM_CXXFLAGS)
+src_hapax_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CXX $(AM_LIBTOOLFLAGS) $(LIBTOOLFLAGS) --mode=link \
+	$(CXX) $(AM_CXXFLAGS) $(CXXFLAGS) $(src_hapax_LDFLAGS) $(LDFLAGS) -o $@
+else
+json_library =
+src_hapax_LINK = $(LIBTOOL) $(AM_V_lt) --tag=CC $(AM_LIBTOOLFLAGS) $(LIBTOOLFLAGS) --mode=link \
+	$(CCLD) $(src_hapax_CFLAGS) $(CFLAGS) $(src_hapax_LDFLAGS) $(LDFLAGS) -o $@
+endif
+
+# What interning saves on the C headers of this machine, however many there are.
 demo: src/hapax$(EXEEXT)
-	$(AM_V_at)find -L /usr/include -name '*.h' -type f | LC_ALL=C sort | head -n 10000 \
-	  | xargs -d '\n' -s 1500000 -x src/hapax stat --split=c
+	$(AM_V_at)folder='$(DEMO_FOLDER)'; folder=$${folder:-/usr/include}; \
+	if test -z "$$(find -L "$$folder" -name '*.h' -type f 2>/dev/null | head -n 1)"; then \
+	  echo "demo: there are no C headers in $$folder; DEMO_FOLDER=... names another folder" >&2; exit 1; \
+	fi; \
+	find -L "$$folder" -name '*.h' -type f -print0 | LC_ALL=C sort -z \
+	  | src/hapax stat --split=c --files0-from=-

@@ -130,6 +130,10 @@ script_tests = \
 	tests/secure.sh \
 	tests/stress.sh \
 	tests/test_stat.sh \
+	tests/test_stat_counters.sh \
+	tests/test_stat_formats.sh \
+	tests/test_stat_input.sh \
+	tests/test_stat_report.sh \
 	tests/typed.sh \
 	tests/version.sh
 
@@ -138,6 +142,9 @@ script_tests = \
 internal_libs = tests/libsupport.la src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 plain_libs = src/libhapax-core.la $(BDWGC_LIBS)
 LDADD = tests/libsupport.la src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
+
+# What tests/test_stat_counters.sh runs.
+tests_stat_saving_LDADD = src/libhapax.la
 
 # What tests/stress.sh runs.
 tests_stress_SOURCES = tests/stress.c tests/stress.h tests/stress_holdings.c tests/stress_steps.c tests/stress_tables.c \
@@ -174,12 +181,14 @@ shared_headers = \
 	tests/worker_ticks.h
 
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/cxx_program.cc tests/exported-symbols.txt tests/functions
+EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions tests/stat_functions tests/stat_counters.py
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 
 if !THREAD_SANITIZER
 TESTS += $(script_tests)
 check_PROGRAMS += tests/setuid_program tests/stress
+check_PROGRAMS += tests/stat_saving tests/stress
 if HAVE_CRITERION
 check_PROGRAMS += $(public_tests) $(internal_tests)
 TESTS += $(public_tests) $(internal_tests)

@@ -1,45 +1,63 @@
 /* main.c - the program hapax: its subcommands. */
 #include "config.h"
 
-#include "message.h"
-#include "options.h"
-#include "stat.h"
+#include "stat/base/message.h"
+#include "stat/options.h"
+#include "stat/stat.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <hapax.h>
 #include <locale.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static const char usage[] = "usage: hapax stat [OPTION]... [FILE]...\n"
+                            "       hapax stat --compare A.json B.json\n"
                             "       hapax help | --help | --version\n";
 
 static const char help[] =
     "\n"
-    "hapax stat measures what interning saves on your data: it cuts the files, or\n"
-    "standard input, into values, keeps every value once as a heap string of its\n"
-    "own and once as a handle, each in a process of its own, and compares both.\n"
+    "hapax stat tells whether it pays to intern your data: it cuts the files, or\n"
+    "standard input, into values, keeps all of them as strings of strdup and as\n"
+    "handles, each in a process of its own, and compares memory and time.\n"
     "\n"
-    "  --split=FORMAT   what the values are:\n"
-    "                     lines  lines, without their newline (the default)\n"
-    "                     words  what stands between white space\n"
-    "                     csv    fields\n"
-    "                     json   object keys, strings, numbers, true, false, null\n"
-    "                     xml    element names, attribute names and values, texts\n"
-    "                     c      tokens of C, without comments\n"
-    "  --threads=N      keep the values in N threads (1)\n"
-    "  --top=N          show the N values that save most (10)\n"
-    "  --reclaim        at the end drop every handle, collect, and say what came back\n"
-    "  --json           print one JSON object\n"
-    "  --plot=FILE      draw FILE.svg or FILE.png with gnuplot\n"
-    "  -h, --help       print this\n"
-    "  -V, --version    print the version\n"
+    "What is read:\n"
+    "  --split=FORMAT     what the values are:\n"
+    "                       lines  lines, without their newline (the default)\n"
+    "                       words  what stands between white space\n"
+    "                       csv    fields\n"
+    "                       json   object keys, strings, numbers, true, false, null\n"
+    "                       xml    element names, attribute names and values, texts\n"
+    "                       c      tokens of C, without comments\n"
+    "  --delimiter=C      of CSV: a character, tab, comma, semicolon, bar (auto)\n"
+    "  --min-length=N     leave out values of less than N bytes\n"
+    "  -r, --recursive    read the files in folders\n"
+    "  --include=PATTERN  of these only the files whose name matches, as '*.c'\n"
+    "  --files0-from=FILE read the files named in FILE, each name ended by a NUL\n"
     "\n"
-    "A FILE that is - is standard input. What cannot be read, or is malformed, is\n"
-    "named on standard error and left out.\n"
-    "Exit status: 0; 1 where a file was left out or something failed; 2 for wrong\n"
+    "How it is measured:\n"
+    "  --plain=KIND       compare with strdup, or counted: with the length in front\n"
+    "  --threads=N        keep the values in N threads (1)\n"
+    "  --rounds=N         measure N times, all ways in turn (up to 5)\n"
+    "  --reclaim          at the end drop every handle, collect, say what came back\n"
+    "\n"
+    "What is shown:\n"
+    "  --top=N            the N values that save most (10)\n"
+    "  --places=N         the N columns, keys or elements that save most (30)\n"
+    "  --values=FILE      write every value with its count into FILE\n"
+    "  --json             print one JSON object\n"
+    "  --plot=FILE        draw FILE.svg or FILE.png with gnuplot\n"
+    "  --compare          compare two reports of --json\n"
+    "  -h, --help         print this\n"
+    "  -V, --version      print the version\n"
+    "\n"
+    "A FILE that is - is standard input. Files in gzip and zstd are decompressed.\n"
+    "What cannot be read, or is malformed, is named on standard error and left out.\n"
+    "Exit status: 0; 1 if a file was left out or something failed; 2 for wrong\n"
     "arguments.\n";
 
 static int show_help(void)
@@ -99,8 +117,26 @@ static int run(int count, char **arguments)
     return refuse();
 }
 
+/* A file that is opened must not become standard input, output or error because one of these was
+   closed. What stands in for them refuses to be used, as the closed one did. */
+static void fill_standard_descriptors(void)
+{
+    int fd;
+    do
+        fd = open("/dev/null", O_WRONLY);
+    while (fd == STDIN_FILENO);
+    if (fd == STDOUT_FILENO) {
+        close(fd);
+        fd = open("/dev/null", O_RDONLY);
+        fd = open("/dev/null", O_WRONLY);
+    }
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
 int main(int count, char **arguments)
 {
+    fill_standard_descriptors();
     setlocale(LC_CTYPE, ""); /* only to show values: numbers keep their point */
     int status = run(count, arguments);
     errno = 0;

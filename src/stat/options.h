@@ -4,7 +4,8 @@
 #ifndef STAT_OPTIONS_H
 #define STAT_OPTIONS_H
 
-#include "split.h"
+#include "stat/measure/way.h"
+#include "stat/values/gather.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -12,14 +13,14 @@
 enum { EXIT_USAGE = 2 };
 
 struct options {
-    const struct split_format *format;
+    struct gather_job gather;
+    const struct way *plain;
     unsigned threads;
-    size_t top;
+    unsigned rounds; /* as in struct measure_job */
     bool json;
     bool reclaim;
-    const char *plot; /* a path that ends in .svg or .png; NULL: no plot */
-    char **paths;     /* at least one */
-    size_t path_count;
+    const char *plot;        /* a path that ends in .svg or .png; NULL: no plot */
+    const char *compared[2]; /* two reports; NULL: this is no comparison */
 };
 
 enum options_result {

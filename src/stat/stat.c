@@ -1,109 +1,83 @@
-/* stat.c - the subcommand stat: opens, checks, measures, reports. */
+/* stat.c - the subcommand stat: reads and counts, measures, reports. */
 #include "config.h"
 
-#include "stat.h"
+#include "stat/stat.h"
 
-#include "input.h"
-#include "measure.h"
-#include "message.h"
-#include "plot.h"
-#include "progress.h"
-#include "report.h"
+#include "stat/measure/measure.h"
+#include "stat/report/compare.h"
+#include "stat/report/plot.h"
+#include "stat/report/report.h"
+#include "stat/values/gather.h"
+#include "stat/values/spool.h"
 
 #include <stdlib.h>
+#include <unistd.h>
 
-/* Checking for malformed files, before anything is measured. */
-
-static void ignore_value(void *context, const char *data, size_t size)
+/* The ways that this build has. */
+static void choose_ways(const struct options *options, struct report *report)
 {
-    (void)context;
-    (void)data;
-    (void)size;
+    const struct way *const ways[REPORT_MOST_WAYS] = { options->plain, &way_interned,
+                                                       way_glib_counted, way_glib_arena };
+    for (size_t i = 0; i < REPORT_MOST_WAYS; i++)
+        if (ways[i])
+            report->ways[report->way_count++].way = ways[i];
 }
 
-static void show_advance(void *context, size_t bytes)
+static bool measure_spool(const struct options *options, int spool_fd, struct report *report)
 {
-    uint64_t *done = context;
-    *done += bytes;
-    progress_show(*done);
-}
-
-/* A malformed file is left out whole, and said to be so with its line. */
-static bool is_well_formed(const struct input *input, const struct split_format *format)
-{
-    uint64_t done = 0;
-    const struct split_sink sink = { ignore_value, show_advance, &done };
-    struct split_error error = { 0, "" };
-    progress_start("checking", input->size);
-    bool well_formed = format->split(input->data, input->size, &sink, &error);
-    progress_clear();
-    if (!well_formed)
-        complain("%s:%zu: %s", input->name, error.line, error.reason);
-    return well_formed;
-}
-
-/* Opens what can be measured; returns how many inputs that are. */
-static size_t open_inputs(const struct options *options, struct input *inputs)
-{
-    size_t count = 0;
-    for (size_t i = 0; i < options->path_count; i++) {
-        struct input *input = &inputs[count];
-        if (!input_open(input, options->paths[i]))
-            continue;
-        if (options->format->can_be_malformed && !is_well_formed(input, options->format))
-            input_close(input);
-        else
-            count++;
-    }
-    return count;
-}
-
-static bool measure(const struct measure_job *job, struct report *report)
-{
-    if (!measure_in_process(measure_plain, "plain", job, &report->plain, &report->top) ||
-        !measure_in_process(measure_interned, "interned", job, &report->interned, &report->top))
-        return false;
-    if (report->plain.values != report->interned.values) {
-        complain("the input changed while it was measured");
-        return false;
-    }
-    return true;
+    const struct found *found = &report->found;
+    struct spool spool;
+    spool_open(&spool, spool_fd, found->numbers.spool_size, found->numbers.values, &found->blocks);
+    const struct measure_job job = {
+        .spool = &spool,
+        .distinct = found->numbers.distinct,
+        .threads = options->threads,
+        .rounds = options->rounds,
+        .reclaim = options->reclaim,
+    };
+    bool well = measure(&job, report->ways, report->way_count, &report->rounds);
+    spool_close(&spool);
+    return well;
 }
 
 static bool show(const struct options *options, const struct report *report)
 {
     if (options->json)
         report_json(report);
-    else if (report->files > 0)
+    else if (report->found.numbers.files > 0)
         report_text(report);
-    return !options->plot || report->files == 0 || plot_write(report, options->plot);
+    return !options->plot || report->found.numbers.values == 0 ||
+           plot_write(report, options->plot);
+}
+
+static int compare(const struct options *options)
+{
+#ifdef HAVE_JSON
+    return compare_reports(options->compared[0], options->compared[1]) ? EXIT_SUCCESS
+                                                                       : EXIT_FAILURE;
+#else
+    (void)options;
+    return EXIT_FAILURE; /* the options were refused */
+#endif
 }
 
 int stat_run(const struct options *options)
 {
-    struct input *inputs = need_zeroed(options->path_count, sizeof *inputs);
-    size_t count = open_inputs(options, inputs);
-    const struct measure_job job = {
-        .inputs = inputs,
-        .input_count = count,
-        .format = options->format,
-        .threads = options->threads,
-        .top = options->top,
-        .reclaim = options->reclaim,
-    };
+    if (options->compared[0])
+        return compare(options);
     struct report report = {
-        .split = options->format->name,
+        .split = options->gather.format->name,
+        .place = options->gather.format->place,
         .threads = options->threads,
-        .files = count,
+        .min_length = options->gather.min_length,
         .reclaim = options->reclaim,
     };
-    for (size_t i = 0; i < count; i++)
-        report.input_bytes += inputs[i].size;
-
-    bool well = measure(&job, &report) && show(options, &report);
-    for (size_t i = 0; i < count; i++)
-        input_close(&inputs[i]);
-    bytes_free(&report.top);
-    free(inputs);
-    return well && count == options->path_count ? EXIT_SUCCESS : EXIT_FAILURE;
+    choose_ways(options, &report);
+    int spool_fd = spool_create();
+    bool well = gather(&options->gather, spool_fd, &report.found) &&
+                measure_spool(options, spool_fd, &report) && show(options, &report);
+    close(spool_fd);
+    bool all = report.found.numbers.refused == 0;
+    found_free(&report.found);
+    return well && all ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,7 +4,7 @@
 #ifndef STAT_STAT_H
 #define STAT_STAT_H
 
-#include "options.h"
+#include "stat/options.h"
 
 /* Returns the exit status. Standard output is left to the caller to be flushed. */
 int stat_run(const struct options *options);

@@ -1,0 +1,109 @@
+/* compare.cc - two reports that --json has written, side by side. */
+#include "config.h"
+
+extern "C" {
+#include "stat/base/message.h"
+#include "stat/base/units.h"
+#include "stat/report/compare.h"
+}
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <new>
+#include <nlohmann/json.hpp>
+#include <string>
+
+namespace {
+
+using nlohmann::json;
+
+/* One line of the table. */
+struct row {
+    const char *label;
+    const char *pointer; /* of the number in a report, RFC 6901 */
+    unit_text (*show)(double number);
+};
+
+unit_text show_bytes(double bytes) { return unit_bytes(static_cast<int64_t>(bytes)); }
+unit_text show_count(double count) { return unit_count(static_cast<uint64_t>(count)); }
+
+unit_text show_one_digit(double number)
+{
+    unit_text text;
+    std::snprintf(text.text, sizeof text.text, "%.1f", number);
+    return text;
+}
+
+const row rows[] = {
+    { "input", "/input_bytes", show_bytes },
+    { "values", "/values", show_count },
+    { "distinct", "/distinct", show_count },
+    { "plain heap", "/plain/heap_bytes", show_bytes },
+    { "interned heap", "/interned/heap_bytes", show_bytes },
+    { "saved, percent", "/saved_percent", show_one_digit },
+    { "bytes a value", "/interned/bytes_a_value", show_one_digit },
+    { "repeats", "/verdict/repeats", show_one_digit },
+    { "pays from", "/verdict/pays_from", show_one_digit },
+    { "plain time", "/plain/seconds", unit_seconds },
+    { "interned time", "/interned/seconds", unit_seconds },
+};
+
+bool read(const char *path, json &report)
+{
+    std::ifstream file(path);
+    if (!file) {
+        complain("%s: %s", path, std::strerror(errno));
+        return false;
+    }
+    report = json::parse(file, nullptr, false);
+    if (report.is_object() && report.contains("values") && report.contains("interned"))
+        return true;
+    complain("%s: no report of hapax stat --json", path);
+    return false;
+}
+
+bool number_at(const json &report, const row &row, double &number)
+{
+    const json::json_pointer pointer(row.pointer);
+    if (!report.contains(pointer) || !report[pointer].is_number())
+        return false;
+    number = report[pointer].get<double>();
+    return true;
+}
+
+void put(const row &row, const json &first, const json &second)
+{
+    double a = 0, b = 0;
+    bool has_a = number_at(first, row, a), has_b = number_at(second, row, b);
+    char change[32] = "";
+    if (has_a && has_b && a != 0)
+        std::snprintf(change, sizeof change, "%+.1f %%", 100 * (b - a) / a);
+    std::printf("  %-15s%15s%15s%12s\n", row.label, has_a ? row.show(a).text : "-",
+                has_b ? row.show(b).text : "-", change);
+}
+
+bool compare(const char *first_path, const char *second_path)
+{
+    json first, second;
+    bool well = read(first_path, first);
+    if (!read(second_path, second) || !well)
+        return false;
+    std::printf("  first   %s\n  second  %s\n\n", first_path, second_path);
+    std::printf("  %-15s%15s%15s%12s\n", "", "first", "second", "change");
+    for (const row &row : rows)
+        put(row, first, second);
+    return true;
+}
+
+} /* namespace */
+
+extern "C" bool compare_reports(const char *first_path, const char *second_path)
+{
+    try {
+        return compare(first_path, second_path);
+    } catch (const std::bad_alloc &) {
+        out_of_memory();
+    }
+}
