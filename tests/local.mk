@@ -119,6 +119,7 @@ script_tests = \
 	tests/bootstrap.sh \
 	tests/consumer.sh \
 	tests/cxx.sh \
+	tests/demo.sh \
 	tests/diagnosed.sh \
 	tests/examples.sh \
 	tests/exported-symbols.sh \

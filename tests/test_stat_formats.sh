@@ -96,12 +96,12 @@ check 'R is a name too' holds "1${tab}R"
 # --- JSON is taken strictly ---
 
 if has_format json; then
-	for text in '01' '1"a"' 'truefalse' '"a""b"' '1[2]' '[1,]' '{"a":1,}' '[NaN]' '+1' '.5' '1.' '"\ud800"' '"\udc00"' '"\ud800\u0041"' \
+	for sample in '01' '1"a"' 'truefalse' '"a""b"' '1[2]' '[1,]' '{"a":1,}' '[NaN]' '+1' '.5' '1.' '"\ud800"' '"\udc00"' '"\ud800\u0041"' \
 		'"\udbff x"' "['a']" '// x' '[1]]' '"a' '{"a"}' '"\x41"'; do
-		printf '%s\n' "$text" >strict.json
+		printf '%s\n' "$sample" >strict.json
 		run stat --json --rounds=1 --split=json strict.json
-		check "no JSON: $text" is "$status" 1
-		check "no JSON: $text: one line says so" says '^hapax: strict\.json:[0-9]*: .'
+		check "no JSON: $sample" is "$status" 1
+		check "no JSON: $sample: one line says so" says '^hapax: strict\.json:[0-9]*: .'
 	done
 	printf '"\355\240\200"' >strict.json
 	run stat --json --rounds=1 --split=json strict.json
@@ -109,8 +109,8 @@ if has_format json; then
 	printf '1 2\n"a" "b" [1]{"a":-0}[-0.0,1e999,123456789012345678901234567890,-9223372036854775809] true' >loose.json
 	cut json loose.json
 	check 'texts that follow each other' counts_are 12 10
-	for text in -0 -0.0 1e999 123456789012345678901234567890 -9223372036854775809; do
-		check "a number stays as it is written: $text" holds "1$tab$text"
+	for sample in -0 -0.0 1e999 123456789012345678901234567890 -9223372036854775809; do
+		check "a number stays as it is written: $sample" holds "1$tab$sample"
 	done
 	awk 'BEGIN { for (i = 0; i < 100000; i++) printf "["; printf "{\"k\": 1}"; for (i = 0; i < 100000; i++) printf "]" }' >deep.json
 	run stat --json --rounds=1 --split=json deep.json

@@ -7,11 +7,17 @@
 # Twenty bytes, each 1.8 times: a string of strdup takes 32 bytes, one with its length in front 48.
 awk 'BEGIN { for (i = 0; i < 90000; i++) printf "%020d\n", i % 50000 }' >twenty.txt
 run stat --json --rounds=1 twenty.txt
-check 'plain strings are those of strdup' is "$(inner plain bytes_a_value)" 32
-check 'the plain heap is strings and pointers' is "$(inner plain heap_bytes)" $((90000 * 40))
 check 'the report says which strings' grep -q '"plain": {"way": "strdup"' out
-run stat --json --rounds=1 --plain=counted twenty.txt
-check '--plain=counted' is "$(inner plain bytes_a_value)" 48
+# The sizes of blocks are those of glibc; a sanitizer brings an allocator of its own.
+saving=${top_builddir:-.}/tests/stat_saving
+if [ -x "$saving" ] && [ "$("$saving" plain <twenty.txt)" -gt 0 ]; then
+	check 'plain strings are those of strdup' is "$(inner plain bytes_a_value)" 32
+	check 'the plain heap is strings and pointers' is "$(inner plain heap_bytes)" $((90000 * 40))
+	run stat --json --rounds=1 --plain=counted twenty.txt
+	check '--plain=counted' is "$(inner plain bytes_a_value)" 48
+else
+	skip 'plain strings' 'another allocator'
+fi
 run stat --plain=pascal twenty.txt
 check '--plain of another kind' is "$status" 2
 

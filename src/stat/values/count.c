@@ -200,7 +200,9 @@ static size_t repeated_first(struct counts *counts)
 static void find_top(struct counts *counts, const struct count_wishes *wishes, struct found *found)
 {
     size_t repeated_count = repeated_first(counts);
-    qsort_r(counts->slots, repeated_count, sizeof *counts->slots, compare_saving, (void *)wishes);
+    if (repeated_count > 0)
+        qsort_r(counts->slots, repeated_count, sizeof *counts->slots, compare_saving,
+                (void *)wishes);
     for (size_t i = 0; i < repeated_count && i < wishes->top; i++) {
         const struct counted *counted = &counts->slots[i];
         size_t size = hapax_handle_size(counted->value);

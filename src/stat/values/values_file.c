@@ -38,7 +38,8 @@ static void put_value(FILE *file, const char *data, size_t size)
 
 void values_file_write(const char *path, struct counted *values, size_t count)
 {
-    qsort(values, count, sizeof *values, compare);
+    if (count > 0)
+        qsort(values, count, sizeof *values, compare);
     FILE *file = fopen(path, "we");
     if (!file)
         give_up(path);
