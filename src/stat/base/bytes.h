@@ -1,7 +1,7 @@
 /*
  * bytes.h - a run of bytes that grows.
  *
- * Invariant: size <= capacity; data is NULL exactly where capacity is 0.
+ * Invariant: size <= capacity; data is NULL exactly when capacity is 0.
  */
 #ifndef STAT_BASE_BYTES_H
 #define STAT_BASE_BYTES_H

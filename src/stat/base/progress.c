@@ -1,4 +1,4 @@
-/* progress.c - a bar on standard error while the program works, where that is a terminal. */
+/* progress.c - a bar on standard error while the program works, if that is a terminal. */
 #include "config.h"
 
 #include "stat/base/progress.h"

@@ -6,7 +6,7 @@
 
 #include <stdbool.h>
 
-int terminal_width(int fd);  /* columns; 80 where it is no terminal */
+int terminal_width(int fd);  /* columns; 80 if it is no terminal */
 bool terminal_color(int fd); /* a terminal that shows emphasis, and a user who wants it */
 
 #endif

@@ -6,7 +6,7 @@
 
 #include <stddef.h>
 
-/* The length of the character at data; 0 where the bytes there are not UTF-8. */
+/* The length of the character at data; 0 if the bytes there are not UTF-8. */
 size_t utf8_length(const char *data, size_t size);
 
 #endif

@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* The number behind name in a file of lines "Name:  123 kB", in bytes; 0 where it is not there. */
+/* The number behind name in a file of lines "Name:  123 kB", in bytes; 0 if it is not there. */
 static uint64_t read_field(const char *path, const char *name)
 {
     FILE *file = fopen(path, "re");

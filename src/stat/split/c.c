@@ -6,7 +6,7 @@
  * Any bytes at all are cut without an error: a literal that does not end stops at the end of its
  * line, a comment that does not end takes the rest, and a byte that begins no token is a value of
  * its own. Backslash-newline pairs are taken out of tokens, but for raw strings. A header name in
- * angle brackets is one where the language has one: behind #include and its like, and in
+ * angle brackets is one only if the language has one there: behind #include and its like, and in
  * __has_include.
  */
 #include "config.h"
@@ -192,7 +192,7 @@ static void take_number(struct scanner *scanner)
     }
 }
 
-/* Takes the longest punctuator, or the single character where it begins none. */
+/* Takes the longest punctuator, or the single character if it begins none. */
 static void take_punctuator(struct scanner *scanner)
 {
     static const char *const long_ones[] = {
