@@ -3,13 +3,14 @@
 #define TESTS_DIAGNOSIS_OUTPUT_H
 
 #include "dying.h"
+#include "files.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { FEW = 20, MANY = 1000 };
+enum { FEW = 100, MANY = 1000 };
 #define NEVER_CLEANED "its cleanup never runs: only the cleanup's argument reaches it"
 #define NEVER_FINALIZED "its finalizer never runs: only the finalizer's argument reaches it"
 #define CYCLE "its finalizer never runs: the object reaches itself"
@@ -25,10 +26,10 @@ static int printed = -1;
 /* From here on standard error is a file. */
 static inline void ask_for(const char *words)
 {
-    char name[] = "/tmp/hapax-diagnosis-XXXXXX";
-    printed = mkstemp(name);
+    make_folder();
+    printed = open(path_of("printed").text, O_RDWR | O_CREAT, 0600);
     cr_assert_geq(printed, 0);
-    unlink(name);
+    remove_folder();
     cr_assert_eq(dup2(printed, STDERR_FILENO), STDERR_FILENO);
     if (words != NULL)
         setenv("HAPAX_DEBUG", words, 1);

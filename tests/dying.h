@@ -8,6 +8,8 @@
 #include <gc/gc.h>
 #include <gc/gc_mark.h>
 
+#include "limits.h"
+
 #include <hapax.h>
 
 #include <stdatomic.h>
@@ -36,9 +38,9 @@ static inline void collect(void)
 static inline void collect_all(void)
 {
     collect();
-    (void)hapax_wait_cleanups(60000);
+    (void)hapax_wait_cleanups(FOR_EVER);
     collect();
-    (void)hapax_wait_cleanups(60000);
+    (void)hapax_wait_cleanups(FOR_EVER);
 }
 
 /* What was freed is somebody else's from here on. */

@@ -19,7 +19,7 @@ static inline void make_folder(void)
 {
     const char *where = getenv("TMPDIR");
     snprintf(folder, sizeof folder, "%s/hapax-files.XXXXXX", where != NULL ? where : "/tmp");
-    cr_assert_not_null(mkdtemp(folder));
+    cr_assert_not_null(mkdtemp(folder), "no folder can be made in the folder for temporary files (TMPDIR): %s", folder);
     /* As /proc/self/maps will name it. */
     char *real = realpath(folder, NULL);
     cr_assert_not_null(real);

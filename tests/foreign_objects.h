@@ -12,8 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT = 10000 };
-
 static inline void start(void)
 {
     cr_assert_eq(hapax_init(), 0);
@@ -99,7 +97,7 @@ static inline void collect_and_finalize(void)
 {
     collect();
     GC_invoke_finalizers();
-    must(hapax_wait_cleanups(WAIT));
+    must(hapax_wait_cleanups(FOR_EVER));
 }
 
 static inline void resurrect(register_finalizer *variant)
@@ -157,7 +155,7 @@ static inline int everything_works(void)
     make_each(MANY, make_one);
     for (int round = 0; round < 2; round++) {
         collect();
-        CHECK(hapax_wait_cleanups(WAIT));
+        CHECK(hapax_wait_cleanups(FOR_EVER));
     }
     size_t dead = 0;
     for (size_t i = 0; i < MANY; i++)

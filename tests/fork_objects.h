@@ -10,8 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { WAIT = 10000 };
-
 static inline void start(void)
 {
     cr_assert_eq(hapax_init(), 0);

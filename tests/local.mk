@@ -140,9 +140,9 @@ script_tests = \
 
 # A suite may define what a source of the library defines (a collector of its own, say): the linker then leaves that source out.
 # The collector's own library is for tests of programs that use it beside ours; those define GC_THREADS before <gc.h>.
-internal_libs = tests/libsupport.la src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
+internal_libs = $(criterion_libs) src/libhapax-core.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 plain_libs = src/libhapax-core.la $(BDWGC_LIBS)
-LDADD = tests/libsupport.la src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
+LDADD = $(criterion_libs) src/libhapax.la $(CRITERION_LIBS) $(BDWGC_LIBS)
 
 # What tests/test_stat_counters.sh runs.
 tests_stat_saving_LDADD = src/libhapax.la
@@ -160,9 +160,24 @@ tests_setuid_program_LDADD = src/libhapax.la
 check_LTLIBRARIES = tests/libsupport.la
 tests_libsupport_la_SOURCES = tests/support.c tests/support.h
 tests_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) $(BDWGC_CFLAGS)
+# As an object, which is linked whether or not a suite calls it.
+if HAVE_CRITERION
+check_LTLIBRARIES += tests/liblimits.la
+endif
+tests_liblimits_la_SOURCES = tests/limits.c tests/limits.h
+tests_liblimits_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
+criterion_libs = tests/liblimits_la-limits.lo tests/libsupport.la
 injection = tests/injection.c tests/injection.h
 tests_test_shortage_SOURCES = tests/test_shortage.c $(injection)
 tests_test_shortage_many_SOURCES = tests/test_shortage_many.c $(injection)
+
+# To preload into tests: tests/environment.
+check_LTLIBRARIES += tests/libstale.la
+tests_libstale_la_SOURCES = tests/stale.c tests/registers.h
+tests_libstale_la_CPPFLAGS = $(AM_CPPFLAGS) $(BDWGC_CFLAGS)
+tests_libstale_la_LDFLAGS = $(BUILD_LDFLAGS) -module -avoid-version -rpath /nowhere
+tests_libstale_la_LIBADD = $(BDWGC_LIBS)
+
 shared_headers = \
 	tests/cache_objects.h \
 	tests/cleanup_objects.h \
@@ -183,6 +198,7 @@ shared_headers = \
 
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/cxx_program.cc tests/exported-symbols.txt tests/functions
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions tests/stat_functions tests/stat_counters.py
+EXTRA_DIST += $(script_tests) $(shared_headers) tests/environment tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 
@@ -225,7 +241,8 @@ AM_TESTS_ENVIRONMENT = \
 	PRIVATE_LIBS='$(BDWGC_LIBS) $(XXHASH_LIBS)'; export PRIVATE_LIBS; \
 	includedir='$(includedir)'; export includedir; \
 	libdir='$(libdir)'; export libdir; \
-	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir;
+	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir; \
+	. $(abs_top_srcdir)/tests/environment;
 
 # With the collector of the tests instead of src/collector/collector.c; under real threads, which stop at safe points.
 scripted_threads = \

@@ -8,11 +8,9 @@
 #include <semaphore.h>
 #include <stdatomic.h>
 #include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
 
-enum {
-    WAIT = 10000,           /* milliseconds: long enough never to matter */
-    FOR_EVER = 1000000,     /* longer than the suite waits for a test */
-};
 #ifdef HAPAX_HARD_TESTS
 enum { SCALE = 200 };   /* collections come all the time there */
 #else
@@ -63,8 +61,9 @@ static inline size_t queue_many(void)
     return queued();
 }
 
-/* Queues `n` calls of the function, exactly: their objects are of a kind that most of which die, so more are made and
- * the function counts. */
+enum { CALLS = 100 };
+
+/* Queues calls of the function, CALLS at most; how many, says queued(). */
 static void (*wanted)(void *);
 static inline void make_wanted(size_t i)
 {
@@ -72,10 +71,10 @@ static inline void make_wanted(size_t i)
     must(hapax_add_cleanup(hapax_alloc(32), wanted, NULL, NULL));
 }
 
-static inline void queue_calls(size_t n, void (*function)(void *))
+static inline void queue_calls(void (*function)(void *))
 {
     wanted = function;
-    make_each(n, make_wanted);
+    make_each(CALLS, make_wanted);
     collect();
 }
 
@@ -105,6 +104,29 @@ static inline void meet(void *unused)
     sem_wait(&go_on);
     atomic_fetch_sub(&inside, 1);
     atomic_fetch_add(&ran, 1);
+}
+
+/* ---- Waiting ---- */
+
+static atomic_int waiter;       /* its thread, once it is there */
+
+/* Whether the thread sleeps. */
+static inline bool sleeps(int thread)
+{
+    char path[64], line[512] = "";
+    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
+    FILE *file = fopen(path, "r");
+    if (file == NULL || fgets(line, sizeof line, file) == NULL)
+        abort();
+    fclose(file);
+    const char *state = strrchr(line, ')');
+    return state != NULL && state[2] == 'S';
+}
+
+static inline void until_waiter_sleeps(void)
+{
+    while (atomic_load(&waiter) == 0 || !sleeps(atomic_load(&waiter)))
+        usleep(100);
 }
 
 #endif

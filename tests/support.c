@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include "limits.h"
 #include "support.h"
 
 #include <gc/gc.h>
@@ -62,7 +63,7 @@ int in_child(int (*work)(void *), void *data)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        alarm(CHILD_SECONDS);
+        alarm(CHILD_SECONDS * time_scale());
         _exit(work(data));
     }
     return end_of(child);
@@ -76,7 +77,7 @@ int in_child_heard(int (*work)(void *), void *data, char *heard, size_t room)
     fflush(NULL);
     pid_t child = fork();
     if (child == 0) {
-        alarm(CHILD_SECONDS);
+        alarm(CHILD_SECONDS * time_scale());
         dup2(ends[1], STDERR_FILENO);
         close(ends[0]);
         close(ends[1]);

@@ -5,6 +5,8 @@
 #ifndef TESTS_SUPPORT_H
 #define TESTS_SUPPORT_H
 
+#include "limits.h"
+
 #include <hapax.h>
 
 #include <stdbool.h>
@@ -34,8 +36,8 @@ static inline void *unhide(uintptr_t hidden)
     return (void *)~hidden;
 }
 
-/* Runs work(data) in a forked process. Its result as exit status, or 1000 + the signal that ended it. After some
- * seconds the child is killed: what hangs does not hang the suite. */
+/* Runs work(data) in a forked process. Its result as exit status, or 1000 + the signal that ended it. A child that
+ * hangs is ended before the test is. */
 int in_child(int (*work)(void *data), void *data);
 /* The same; what the child writes to standard error is stored, NUL-terminated. */
 int in_child_heard(int (*work)(void *data), void *data, char *heard, size_t room);

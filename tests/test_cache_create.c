@@ -382,7 +382,7 @@ Test(cache, a_creation_of_another_thread_does_not_survive_a_fork, .timeout = 60)
         usleep(1000);
     pid_t child = fork();
     if (child == 0) {
-        alarm(30);
+        alarm(30 * time_scale());
         _exit(hapax_cache_get(cache, &(unsigned){5}, sizeof(unsigned), NULL) == NULL);
     }
     int status = -1;

@@ -196,6 +196,8 @@ static NOINLINE void leak_worker(size_t i)
 
 Test(diagnosis, names_owners_that_their_workers_reach)
 {
+    if (address_space_is_limited())
+        cr_skip_test("no room for many threads");
     ask_for("cleanups");
     repeat(leak_worker, FEW);
     collect();

@@ -208,7 +208,7 @@ static bool do_stats(void)
 static bool do_run_cleanups(void)
 {
     (void)hapax_run_cleanups();
-    return hapax_wait_cleanups(10000);
+    return hapax_wait_cleanups(FOR_EVER);
 }
 
 static const struct call {

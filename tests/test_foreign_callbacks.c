@@ -129,6 +129,9 @@ static int cut_off_by_event(void *collect_how)
     CHECK(everything_works() == 0);
     GC_set_on_collection_event(event_that_calls_nobody);
     ((void (*)(void))(uintptr_t)collect_how)();
+    /* Of a collection in steps the next one finds out. */
+    if (GC_is_incremental_mode())
+        hapax_collect();
     return 0;
 }
 

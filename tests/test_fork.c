@@ -41,7 +41,7 @@ static int collect_and_run(void *unused)
     (void)unused;
     memset(held, 0, sizeof held);
     collect();
-    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(hapax_wait_cleanups(FOR_EVER));
     CHECK(total_runs() >= MOST);
     for (size_t i = 0; i < MANY; i++)
         CHECK(atomic_load(&runs[i]) <= 1);
@@ -87,7 +87,7 @@ Test(fork, what_is_queued_is_queued_in_both)
 static int wait_only(void *unused)
 {
     (void)unused;
-    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(hapax_wait_cleanups(FOR_EVER));
     CHECK(total_runs() >= MOST);
     return 0;
 }
@@ -121,13 +121,13 @@ static int meet_in_child(void *unused)
     (void)unused;
     sem_init(&arrived, 0, 0);
     sem_init(&go_on, 0, 0);
-    make_each(10 * PARALLEL, make_meeting);
+    make_each(100, make_meeting);
     collect();
     for (int i = 0; i < PARALLEL; i++)
         sem_wait(&arrived);
-    for (int i = 0; i < 10 * PARALLEL; i++)
+    for (int i = 0; i < 100; i++)
         sem_post(&go_on);
-    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(hapax_wait_cleanups(FOR_EVER));
     CHECK(hapax_set_cleanup_threads(0) == 0);
     return 0;
 }

@@ -169,7 +169,7 @@ static void *let_go_later(void *unused)
 static int those_that_died_have_run_once(void *unused)
 {
     (void)unused;
-    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(hapax_wait_cleanups(FOR_EVER));
     CHECK(total_runs() >= MOST / 10 * 9);
     for (size_t i = 0; i < MANY; i++)
         CHECK(atomic_load(&runs[i]) <= 1);
@@ -241,7 +241,7 @@ static int status_of_child(void (*add)(size_t i), int signal)
     int status = -1;
     make_each(MANY, add);
     collect();
-    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert(hapax_wait_cleanups(FOR_EVER));
     cr_assert_gt(atomic_load(&child), 0);
     if (signal != 0)
         kill(atomic_load(&child), signal);

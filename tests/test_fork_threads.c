@@ -22,14 +22,14 @@ static void *wait_for_all(void *unused)
 {
     (void)unused;
     atomic_fetch_add(&about_to_wait, 1);
-    return (void *)(uintptr_t)hapax_wait_cleanups(5 * WAIT);
+    return (void *)(uintptr_t)hapax_wait_cleanups(FOR_EVER);
 }
 
 static int wait_in_child(void *unused)
 {
     CHECK(hapax_set_cleanup_threads(2) == 0);
     for (int round = 0; round < 5; round++) {
-        CHECK(hapax_wait_cleanups(WAIT));
+        CHECK(hapax_wait_cleanups(FOR_EVER));
         make_each(MANY, make_short);
         collect();
         pthread_t threads[WAITERS];
@@ -110,12 +110,12 @@ static int go_on_in_child(void *unused)
     struct hapax_table_stats table;
     hapax_table_stats(hapax_strings(), &table);
     CHECK(table.live < 2 * MANY);
-    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(hapax_wait_cleanups(FOR_EVER));
     make_each(MANY, make_held);
     memset(held, 0, sizeof held);
     collect();
     CHECK(count_dead(weak, MANY) >= MOST);
-    CHECK(hapax_wait_cleanups(WAIT));
+    CHECK(hapax_wait_cleanups(FOR_EVER));
     return 0;
 }
 

@@ -14,7 +14,7 @@
 
 /* Of a large object nothing is left, not even what the collector knows of its pages. A small one looks as before to everybody
  * but the collector, until it is somebody else's: nothing can be said of it but that all goes on. */
-enum { N = 200, ENOUGH = N * 9 / 10, LARGE = 200000, SMALL = 64, WAIT = 10000 };
+enum { N = 200, ENOUGH = N * 9 / 10, LARGE = 100000, SMALL = 64 };
 
 static size_t size;
 static void *objects[N];
@@ -54,7 +54,7 @@ static void free_object(size_t i)
 
 static void grow_object(size_t i)
 {
-    objects[i] = GC_REALLOC(objects[i], 10 * size);
+    objects[i] = GC_REALLOC(objects[i], 2 * size);
 }
 
 /* What the library gets to know of each object; and what has to be after the objects were freed. */
@@ -71,7 +71,7 @@ static int run_use(const struct use *use, void (*end)(size_t))
     make_each(N, end);
     for (int round = 0; round < 5; round++) {
         collect();
-        CHECK(hapax_wait_cleanups(WAIT));
+        CHECK(hapax_wait_cleanups(FOR_EVER));
     }
     return size == LARGE ? use->afterwards() : 0;
 }

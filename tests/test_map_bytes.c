@@ -8,6 +8,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 enum { FILES = 200 };
@@ -83,6 +84,8 @@ Test(map_bytes, sizes_have_64_bits)
     close(sparse);
     size_t size = 0;
     const char *bytes = hapax_map_bytes(path_of("large").text, &size);
+    if (bytes == NULL && errno == ENOMEM)
+        cr_skip_test("no room for 5 GB here");
     cr_assert_not_null(bytes);
     cr_assert_eq(size, (size_t)length);
     collect();
@@ -165,11 +168,12 @@ Test(map_bytes, memory_comes_back_to_the_heap_and_goes_again, .timeout = 60)
 {
     write_files(FILES);
     const char **held = hapax_alloc(FILES * sizeof *held);
+    struct hapax_stats before, after;
+    hapax_stats(&before);
     come_and_go(1, 30, held, 0, FILES);
     cr_assert_leq(count_mapped(), FILES);
-    struct hapax_stats stats;
-    hapax_stats(&stats);
-    cr_assert_lt(stats.heap_bytes, 200u << 20);
+    hapax_stats(&after);
+    cr_assert_lt(after.heap_bytes, before.heap_bytes + (200u << 20));
 }
 
 struct share {
@@ -181,13 +185,14 @@ enum { THREADS = 4 };
 static void *come_and_go_in_a_thread(void *data)
 {
     struct share *share = data;
-    come_and_go(share->number, 10, share->held, 0, FILES / THREADS);
+    come_and_go(share->number, 10, share->held, 0, FILES);
+    memset(share->held, 0, FILES * sizeof *share->held);
     return NULL;
 }
 
 Test(map_bytes, in_many_threads, .timeout = 60)
 {
-    write_files(FILES / THREADS);
+    write_files(FILES);
     pthread_t threads[THREADS];
     struct share *shares = hapax_alloc(sizeof *shares * THREADS);
     for (unsigned i = 0; i < THREADS; i++) {
@@ -198,7 +203,7 @@ Test(map_bytes, in_many_threads, .timeout = 60)
         pthread_join(threads[i], NULL);
     memset(shares, 0, sizeof *shares * THREADS);
     collect();
-    cr_assert_leq(count_mapped(), FILES - MOST(FILES));
+    cr_assert_leq(count_mapped(), THREADS * (FILES - MOST(FILES)));
     hapax_keep_alive(shares);
 }
 
@@ -328,14 +333,25 @@ Test(map_bytes, errors, .timeout = 30)
     cr_assert_eq(count_descriptors(), before);
 }
 
-Test(map_bytes, a_file_larger_than_the_memory)
+#ifdef __SANITIZE_ADDRESS__
+#define CAN_LIMIT false
+#else
+#define CAN_LIMIT true
+#endif
+
+/* However much memory there is, and however much of it the system promises. */
+Test(map_bytes, a_file_larger_than_the_memory, .disabled = !CAN_LIMIT)
 {
     int sparse = open(path_of("huge").text, O_CREAT | O_RDWR, 0600);
-    bool possible = ftruncate(sparse, (off_t)1 << 46) == 0;
+    bool possible = ftruncate(sparse, (off_t)1 << 40) == 0;
     close(sparse);
     if (possible) {
         GC_INIT();
         GC_set_warn_proc(GC_ignore_warn_proc);
+        struct rlimit limit;
+        cr_assert_eq(getrlimit(RLIMIT_AS, &limit), 0);
+        limit.rlim_cur = limit.rlim_cur < (rlim_t)1 << 39 ? limit.rlim_cur : (rlim_t)1 << 39;
+        cr_assert_eq(setrlimit(RLIMIT_AS, &limit), 0);
         refuses(path_of("huge").text, ENOMEM);
     }
 }
@@ -368,7 +384,7 @@ Test(map_bytes, both_processes_have_the_mappings)
     map_and_hold_a_byte(held, 0, FILES);
     pid_t child = fork();
     if (child == 0) {
-        alarm(30);
+        alarm(30 * time_scale());
         memset(held, 0, FILES * sizeof *held);
         collect();
         unsigned left = count_mapped();

@@ -133,7 +133,7 @@ Test(mapped_file, both_processes_have_the_mappings)
         held[i] = both[i % 2](path_number(i).text);
     pid_t child = fork();
     if (child == 0) {
-        alarm(30);
+        alarm(30 * time_scale());
         memset(held, 0, FILES * sizeof *held);
         collect();
         _exit(count_mapped() > FILES - MOST(FILES));

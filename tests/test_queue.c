@@ -58,7 +58,7 @@ static void queue_more(void *unused)
 Test(queue, run_cleanups_leaves_what_is_queued_meanwhile)
 {
     must(hapax_set_cleanup_threads(0));
-    queue_calls(10, queue_more);
+    queue_calls(queue_more);
     size_t before = queued();
     cr_assert_gt(before, 0);
     cr_assert_eq(hapax_run_cleanups(), before);
@@ -79,7 +79,7 @@ static void run_others(void *unused)
 Test(queue, run_cleanups_inside_a_cleanup)
 {
     must(hapax_set_cleanup_threads(0));
-    queue_calls(10, run_others);
+    queue_calls(run_others);
     size_t outer = queued();
     make_each(MANY, make_counted);
     collect();
@@ -153,19 +153,19 @@ Test(queue, stop_never_waits_for_what_runs)
 {
     sem_init(&arrived, 0, 0);
     sem_init(&go_on, 0, 0);
-    make_each(20, make_to_be_stopped);
+    make_each(CALLS, make_to_be_stopped);
     collect();
     sem_wait(&arrived);
     /* One runs, and goes on; the others are queued, and never begin. */
     for (int again = 0; again < 2; again++)
-        for (size_t i = 0; i < 20; i++)
+        for (size_t i = 0; i < CALLS; i++)
             hapax_cleanup_stop(names[i]);
     cr_assert_eq(queued(), 0);
     cr_assert_eq(atomic_load(&ran), 0);
     sem_post(&go_on);
-    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert(hapax_wait_cleanups(FOR_EVER));
     cr_assert_eq(atomic_load(&ran), 1);
-    for (size_t i = 0; i < 20; i++)
+    for (size_t i = 0; i < CALLS; i++)
         hapax_cleanup_stop(names[i]);
 }
 
@@ -224,6 +224,13 @@ Test(queue, tables_shrink_without_threads)
     cr_assert_eq(hapax_run_cleanups(), 0);
 }
 
+static uint64_t heap_bytes(void)
+{
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    return stats.heap_bytes;
+}
+
 enum { INSERTERS = 3, INSERTS = 400000 / SCALE };
 
 static void *insert_and_forget(void *number)
@@ -240,6 +247,8 @@ static void *insert_and_forget(void *number)
 /* Values whose memory would be some 100 MB together, and more than that with their places in the table. */
 static void insert_very_many(void)
 {
+    if (heap_bytes() > 16 << 20)
+        cr_skip_test("the heap is so large from the beginning that nothing is collected");
     pthread_t threads[INSERTERS];
     for (uintptr_t i = 0; i < INSERTERS; i++)
         must(pthread_create(&threads[i], NULL, insert_and_forget, (void *)i));
@@ -259,15 +268,16 @@ Test(queue, inserts_beside_a_cleanup_that_does_not_end_need_no_more_memory)
     sem_init(&arrived, 0, 0);
     sem_init(&go_on, 0, 0);
     uint64_t start = now_ns();
-    queue_calls(20, meet);
+    queue_calls(meet);
     sem_wait(&arrived);
     insert_very_many();
     cr_assert_eq(atomic_load(&ran), 0);
     /* What waits behind it shows, with an age that is not beyond this test's own. */
     cr_assert_geq(queued(), 10);
-    uint64_t age = oldest_ns();
+    uint64_t age = oldest_ns(), after = now_ns();
     usleep(2000);
-    cr_assert_geq(oldest_ns(), age + 2000000);
+    uint64_t passed = now_ns() - after;
+    cr_assert_geq(oldest_ns(), age + passed);
     cr_assert_leq(oldest_ns(), now_ns() - start);
 }
 

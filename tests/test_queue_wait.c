@@ -87,7 +87,7 @@ Test(queue, wait_waits_for_what_is_running)
 {
     sem_init(&arrived, 0, 0);
     sem_init(&go_on, 0, 0);
-    queue_calls(10, meet);
+    queue_calls(meet);
     sem_wait(&arrived);
     for (size_t left = queued(); left > 0; left--)
         sem_post(&go_on);
@@ -96,7 +96,7 @@ Test(queue, wait_waits_for_what_is_running)
         sem_wait(&arrived);
     cr_assert_not(hapax_wait_cleanups(20));
     sem_post(&go_on);
-    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert(hapax_wait_cleanups(FOR_EVER));
 }
 
 static atomic_bool waited_well;
@@ -106,61 +106,45 @@ static void wait_inside(void *unused)
     (void)unused;
     /* Everything else that was queued before is done, or was queued by then and is nobody else's. */
     if (atomic_fetch_add(&ran, 1) + 1 == atomic_load(&most_inside))
-        atomic_store(&waited_well, hapax_wait_cleanups(WAIT));
+        atomic_store(&waited_well, hapax_wait_cleanups(FOR_EVER));
 }
 
 Test(queue, wait_inside_a_cleanup_does_not_wait_for_its_caller)
 {
     must(hapax_set_cleanup_threads(0));
-    queue_calls(10, wait_inside);
+    queue_calls(wait_inside);
     atomic_store(&most_inside, queued());
     hapax_run_cleanups();
     cr_assert(atomic_load(&waited_well), "by hand");
 
     atomic_store(&waited_well, false);
     atomic_store(&ran, 0);
-    queue_calls(10, wait_inside);
+    queue_calls(wait_inside);
     atomic_store(&most_inside, queued());
     must(hapax_set_cleanup_threads(1));
-    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert(hapax_wait_cleanups(FOR_EVER));
     cr_assert(atomic_load(&waited_well), "in the library's thread");
 }
-
-static atomic_int waiter;
 
 static void *wait_for_what_was_queued(void *unused)
 {
     (void)unused;
     hapax_init();
     atomic_store(&waiter, gettid());
-    return (void *)(uintptr_t)hapax_wait_cleanups(WAIT);
-}
-
-/* Whether the thread sleeps. */
-static bool sleeps(int thread)
-{
-    char path[64], line[512] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-    FILE *file = fopen(path, "r");
-    if (file == NULL || fgets(line, sizeof line, file) == NULL)
-        abort();
-    fclose(file);
-    const char *state = strrchr(line, ')');
-    return state != NULL && state[2] == 'S';
+    return (void *)(uintptr_t)hapax_wait_cleanups(FOR_EVER);
 }
 
 Test(queue, wait_does_not_wait_for_what_comes_later)
 {
     sem_init(&arrived, 0, 0);
     sem_init(&go_on, 0, 0);
-    queue_calls(20, meet);
+    queue_calls(meet);
     sem_wait(&arrived);
     size_t before = 1 + queued();
     pthread_t thread;
     must(pthread_create(&thread, NULL, wait_for_what_was_queued, NULL));
-    while (atomic_load(&waiter) == 0 || !sleeps(atomic_load(&waiter)))
-        usleep(100);
-    queue_calls(20, meet);
+    until_waiter_sleeps();
+    queue_calls(meet);
     cr_assert_geq(queued(), before);
     for (size_t i = 0; i < before; i++)
         sem_post(&go_on);
@@ -195,7 +179,7 @@ static void make_slow(size_t i)
 static void *wait_for_all(void *waits)
 {
     atomic_store((atomic_bool *)waits, true);
-    (void)hapax_wait_cleanups(WAIT);
+    (void)hapax_wait_cleanups(FOR_EVER);
     return NULL;
 }
 
@@ -214,7 +198,7 @@ Test(queue, a_thread_that_is_cancelled_while_it_waits_leaves_nothing_locked)
     for (unsigned i = 0; i < MANY; i++)
         sem_post(&may_end);
     cr_assert_eq(pthread_join(waiter, NULL), 0);
-    cr_assert(hapax_wait_cleanups(WAIT));
+    cr_assert(hapax_wait_cleanups(FOR_EVER));
 }
 
 Test(queue, wait_from_several_threads)
@@ -222,7 +206,7 @@ Test(queue, wait_from_several_threads)
     pthread_t threads[4];
     queue_many();
     for (size_t i = 0; i < 4; i++)
-        must(pthread_create(&threads[i], NULL, wait_in_thread, (void *)(uintptr_t)WAIT));
+        must(pthread_create(&threads[i], NULL, wait_in_thread, (void *)(uintptr_t)FOR_EVER));
     must(hapax_set_cleanup_threads(3));
     for (size_t i = 0; i < 4; i++) {
         void *result;

@@ -207,6 +207,14 @@ static void iterate(const struct held *held)
     free(counts);
 }
 
+static pthread_barrier_t phase_ends;
+
+static void meet(void *unused)
+{
+    (void)unused;
+    pthread_barrier_wait(&phase_ends);
+}
+
 static void *work(void *number)
 {
     unsigned me = (unsigned)(uintptr_t)number;
@@ -234,6 +242,9 @@ static void *work(void *number)
             iterate(held);
         else if (kind < 999)
             hapax_collect();
+        /* All hold many values at the same time, however the system lets them run. */
+        if ((step + 1) % (STEPS / PHASES) == 0)
+            world_blocking(meet, NULL);
     }
     return NULL;
 }
@@ -268,7 +279,9 @@ static void storm(uint64_t (*hash)(unsigned value))
     uint64_t collections_before = script_collections();
     script.collect_every = 400;
     script.between = bring_boxes_back;
+    pthread_barrier_init(&phase_ends, NULL, THREADS);
     run_threads(THREADS, work);
+    pthread_barrier_destroy(&phase_ends);
     script.collect_every = 0;
 
     expect_well_formed();

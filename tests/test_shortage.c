@@ -311,7 +311,7 @@ static int attempt(void *data)
         CHECK(attempt->operate());
         CHECK(intern() && point_weakly() && pin());
     }
-    CHECK(hapax_wait_cleanups(10000));
+    CHECK(hapax_wait_cleanups(FOR_EVER));
     struct hapax_stats stats;
     hapax_stats(&stats);
     CHECK(stats.cleanups_pending == 0 && stats.cleanups_queued == 0);

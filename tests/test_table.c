@@ -188,6 +188,8 @@ Test(table, dies_with_all_that_it_took)
 {
     enum { TABLES = 100 };
     static atomic_uint dead;
+    if (address_space_is_limited())
+        cr_skip_test("no room for many tables");
     make_tables(20, 1000, 0, &dead);
     collect_all();
     size_t before = address_space();
@@ -204,6 +206,8 @@ Test(table, dies_with_all_that_it_took)
 Test(table, there_may_be_many_large_ones)
 {
     enum { TABLES = 500 / SCALE, VALUES = 600 };
+    if (address_space_is_limited())
+        cr_skip_test("no room for many tables");
     hapax_table **tables = hapax_alloc(TABLES * sizeof *tables);
     hapax_handle **handles = hapax_alloc(TABLES * sizeof *handles);
     for (unsigned i = 0; i < TABLES; i++) {

@@ -11,7 +11,7 @@
 static NOINLINE void make_finalizable(void (*make)(struct object *))
 {
     struct object **keys = new_keys(MANY);
-    set_back_references(watched, keys, false);
+    set_back_references(watched, keys, MANY, false);
     for (size_t i = 0; i < MANY; i++) {
         set(plainly, keys[i], &static_keys[i]);
         make(keys[i]);

@@ -208,7 +208,7 @@ Test(weak_map, lives_on_in_both_processes_after_a_fork)
 {
     hapax_weak_map *map = new_map();
     struct object **keys = new_keys(MANY);
-    set_back_references(map, keys, true);
+    set_back_references(map, keys, MANY, true);
     pid_t child = fork();
     if (child != 0) {
         int status;

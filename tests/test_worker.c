@@ -1,6 +1,7 @@
 /* Workers: ticks, and the death of the owner. */
 #include "config.h"
 
+#include "registers.h"
 #include "worker_ticks.h"
 
 #include <criterion/criterion.h>
@@ -35,7 +36,7 @@ Test(worker, the_first_tick_comes_after_the_interval)
     void *owner = hapax_alloc(16);
     uint64_t start = now_ns();
     cr_assert_not_null(hapax_worker_start(owner, note_first_tick, NULL, 50));
-    cr_assert(comes(&ticks, 1));
+    until(&ticks, 1);
     cr_assert_geq(first_tick - start, 50000000u);
     hapax_keep_alive(owner);
 }
@@ -46,7 +47,7 @@ Test(worker, ticks_come_no_faster_than_the_interval)
     uint64_t start = now_ns();
     hapax_worker *worker = hapax_worker_start(owner, tick, NULL, 10);
     cr_assert_not_null(worker);
-    cr_assert(comes(&ticks, 10));
+    until(&ticks, 10);
     hapax_worker_stop(worker);
     cr_assert_geq(now_ns() - start, ticks * UINT64_C(10000000));
     hapax_keep_alive(owner);
@@ -56,7 +57,7 @@ static NOINLINE void start_and_forget(void **owners, struct state **states, atom
 {
     for (unsigned i = 0; i < WORKERS; i++) {
         states[i] = hapax_alloc(sizeof **states);
-        hapax_worker *worker = hapax_worker_start(owners[i], tick_state, states[i], 1);
+        hapax_worker *worker = hapax_worker_start(owners[i], tick_state, states[i], 5);
         cr_assert_not_null(worker);
         cr_assert_eq(hapax_add_cleanup(worker, count_one, workers_died, NULL), 0);
     }
@@ -73,7 +74,7 @@ Test(worker, ticks_go_on_while_the_owner_lives)
     collect_all();
     cr_assert_geq(workers_died, MOST(WORKERS));
     for (unsigned i = 0; i < WORKERS; i++)
-        cr_assert(comes(&states[i]->ticks, states[i]->ticks + 3));
+        until(&states[i]->ticks, states[i]->ticks + 3);
     cr_assert_eq(worker_threads(), WORKERS);
     hapax_keep_alive(owners);
     hapax_keep_alive(states);
@@ -96,7 +97,7 @@ Test(worker, ticks_may_use_the_library_and_take_longer_than_the_interval)
 {
     void *owner = hapax_alloc(16);
     cr_assert_not_null(hapax_worker_start(owner, busy_tick, NULL, 1));
-    cr_assert(comes(&ticks, 20));
+    until(&ticks, 20);
     hapax_keep_alive(owner);
 }
 
@@ -110,7 +111,7 @@ static NOINLINE void start_and_drop_owners(atomic_uint *owners_died, atomic_uint
         cr_assert_eq(hapax_add_cleanup(owner, count_one, owners_died, NULL), 0);
         cr_assert_eq(hapax_add_cleanup(state, count_one, states_died, NULL), 0);
         /* A pointer inside the owner will do. */
-        cr_assert_not_null(hapax_worker_start(owner + i % 16, tick_state, state, 1));
+        cr_assert_not_null(hapax_worker_start(owner + i % 16, tick_state, state, 5));
     }
 }
 
@@ -118,7 +119,7 @@ Test(worker, ends_with_its_owner_and_lets_the_state_go)
 {
     static atomic_uint owners_died, states_died;
     start_and_drop_owners(&owners_died, &states_died);
-    cr_assert(threads_end(WORKERS - MOST(WORKERS)));
+    until_threads_end(WORKERS - MOST(WORKERS));
     cr_assert_geq(owners_died, MOST(WORKERS));
     for (unsigned i = 0; i < 100 && states_died < MOST(WORKERS); i++)
         collect_all();
@@ -140,11 +141,27 @@ Test(worker, keeps_the_state)
     collect_all();
     cr_assert_eq(states_died, 0u);
     memset(owners, 0, WORKERS * sizeof *owners);
-    cr_assert(threads_end(WORKERS - MOST(WORKERS)));
+    until_threads_end(WORKERS - MOST(WORKERS));
     for (unsigned i = 0; i < 100 && states_died < MOST(WORKERS); i++)
         collect_all();
     cr_assert_geq(states_died, MOST(WORKERS));
     hapax_keep_alive(owners);
+}
+
+static NOINLINE void start_from_dirty_registers(void)
+{
+    for (unsigned i = 0; i < WORKERS; i++) {
+        void *owner = hapax_alloc(16), *state = hapax_alloc(16);
+        leave_in_registers((uintptr_t)owner);
+        cr_assert_not_null(hapax_worker_start(owner, tick, state, 3600000));
+    }
+}
+
+/* A new thread begins with the registers of its creator, and waits for long. */
+Test(worker, what_its_creator_had_in_registers_it_does_not_keep)
+{
+    start_from_dirty_registers();
+    until_threads_end(WORKERS - MOST(WORKERS));
 }
 
 static NOINLINE void start_with_circles(atomic_uint *owners_died)
@@ -154,7 +171,7 @@ static NOINLINE void start_with_circles(atomic_uint *owners_died)
         struct state *state = hapax_alloc(sizeof *state);
         state->reached = owner;
         cr_assert_eq(hapax_add_cleanup(owner, count_one, owners_died, NULL), 0);
-        cr_assert_not_null(hapax_worker_start(owner, tick_state, i % 2 ? state : owner, 1));
+        cr_assert_not_null(hapax_worker_start(owner, tick_state, i % 2 ? state : owner, 5));
     }
 }
 
@@ -176,7 +193,7 @@ Test(worker, with_no_cleanup_threads_it_ends_when_somebody_drains)
     collect();
     cr_assert_eq(worker_threads(), WORKERS);
     cr_assert_geq(hapax_run_cleanups(), MOST(WORKERS));
-    cr_assert(threads_end(WORKERS - MOST(WORKERS)));
+    until_threads_end(WORKERS - MOST(WORKERS));
 }
 
 /* ---- Static owners ---- */
@@ -188,7 +205,7 @@ static NOINLINE void start_for_static(hapax_worker **workers, atomic_uint *state
     for (unsigned i = 0; i < WORKERS; i++) {
         struct state *state = hapax_alloc(sizeof *state);
         cr_assert_eq(hapax_add_cleanup(state, count_one, states_died, NULL), 0);
-        workers[i] = hapax_worker_start(&static_owner, tick_state, state, i % 2 ? 1 : 3600000);
+        workers[i] = hapax_worker_start(&static_owner, tick_state, state, i % 2 ? 5 : 3600000);
         cr_assert_not_null(workers[i]);
     }
 }
@@ -205,7 +222,7 @@ Test(worker, of_static_data_runs_until_it_is_stopped)
         hapax_worker_stop(workers[i]);
         hapax_worker_stop(workers[i]);
     }
-    cr_assert(threads_end(0));
+    until_threads_end(0);
     for (unsigned i = 0; i < 100 && states_died < MOST(WORKERS); i++)
         collect_all();
     cr_assert_geq(states_died, MOST(WORKERS));
@@ -254,7 +271,7 @@ static NOINLINE void fail_to_start(void *owner, atomic_uint *states_died)
         struct state *state = hapax_alloc(sizeof *state);
         cr_assert_eq(hapax_add_cleanup(state, count_one, states_died, NULL), 0);
         errno = 0;
-        cr_assert_null(hapax_worker_start(i % 2 ? owner : &static_owner, tick_state, state, 1));
+        cr_assert_null(hapax_worker_start(i % 2 ? owner : &static_owner, tick_state, state, 5));
         cr_assert_eq(errno, EAGAIN);
     }
 }
@@ -267,7 +284,7 @@ Test(worker, no_room_for_a_thread)
     cr_assert_eq(hapax_add_cleanup(owner, count_one, NULL, NULL), 0);
     pthread_attr_t attributes;
     pthread_attr_init(&attributes);
-    cr_assert_eq(pthread_attr_setstacksize(&attributes, (size_t)1 << 46), 0);
+    cr_assert_eq(pthread_attr_setstacksize(&attributes, (size_t)1 << 60), 0);
     cr_assert_eq(pthread_setattr_default_np(&attributes), 0);
     fail_to_start(owner, &states_died);
     collect_all();

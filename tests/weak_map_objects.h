@@ -65,9 +65,9 @@ static char static_keys[MANY];
 /* ---- Life and death ---- */
 
 /* Each value refers back to its key, and the next value refers to this one. */
-static NOINLINE void set_back_references(hapax_weak_map *map, struct object **keys, bool mortal)
+static NOINLINE void set_back_references(hapax_weak_map *map, struct object **keys, size_t count, bool mortal)
 {
-    for (size_t i = 0; i < MANY; i++) {
+    for (size_t i = 0; i < count; i++) {
         struct object *value = mortal ? new_mortal(i) : new_object(i);
         value->next = keys[i];
         value->other = new_mortal(i);
@@ -76,10 +76,13 @@ static NOINLINE void set_back_references(hapax_weak_map *map, struct object **ke
     }
 }
 
+/* Maps that die are many, too. */
+enum { MAPS = 100, KEYS = 50 };
+
 static NOINLINE hapax_weak_map *set_in_new_map(struct object **keys)
 {
     hapax_weak_map *map = new_map();
-    set_back_references(map, keys, true);
+    set_back_references(map, keys, KEYS, true);
     return map;
 }
 

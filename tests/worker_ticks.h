@@ -10,7 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { WORKERS = 30, PATIENCE_MS = 30000 };
+enum { WORKERS = 100 };
 
 static inline unsigned worker_threads(void)
 {
@@ -31,22 +31,16 @@ static inline unsigned worker_threads(void)
 }
 
 /* Collects until at most so many worker threads are left. */
-static inline bool threads_end(unsigned left)
+static inline void until_threads_end(unsigned left)
 {
-    for (unsigned i = 0; i < PATIENCE_MS / 10; i++) {
-        collect();
-        if (worker_threads() <= left)
-            return true;
+    while (collect(), worker_threads() > left)
         usleep(10000);
-    }
-    return false;
 }
 
-static inline bool comes(atomic_uint *counter, unsigned wanted)
+static inline void until(atomic_uint *counter, unsigned wanted)
 {
-    for (unsigned i = 0; i < PATIENCE_MS && *counter < wanted; i++)
+    while (*counter < wanted)
         usleep(1000);
-    return *counter >= wanted;
 }
 
 static atomic_uint ticks;
