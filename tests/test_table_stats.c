@@ -164,6 +164,29 @@ Test(table, no_table_counts_nothing)
 }
 
 /* Further lines count among the slots. */
+static bool all_zero(const uint64_t *words, size_t bytes)
+{
+    for (size_t i = 0; i < bytes / sizeof *words; i++)
+        if (words[i] != 0)
+            return false;
+    return bytes > 0;
+}
+
+/* A later library with more counters does not write behind the structs of a program of today. */
+Test(table, spare_words_of_the_counts_read_0)
+{
+    struct hapax_stats process;
+    struct hapax_table_stats counts;
+    cr_expect_eq(sizeof process, 32 * sizeof(uint64_t));
+    cr_expect_eq(sizeof counts, 16 * sizeof(uint64_t));
+    memset(&process, 1, sizeof process);
+    memset(&counts, 1, sizeof counts);
+    hapax_stats(&process);
+    hapax_table_stats(hapax_strings(), &counts);
+    cr_expect(all_zero(process.spare, sizeof process.spare));
+    cr_expect(all_zero(counts.spare, sizeof counts.spare));
+}
+
 Test(table, counts_the_slots_of_long_chains)
 {
     enum { N = 3000 };

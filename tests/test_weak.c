@@ -420,8 +420,7 @@ static void *read_slots(void *unused)
         }
         alive++;
         /* Held from here: nothing may hand its memory to anybody else. */
-        hapax_alloc(sizeof *object);
-        if (object->magic != MAGIC || object->slot != i)
+        if (hapax_alloc(sizeof *object) == NULL || object->magic != MAGIC || object->slot != i)
             abort();
         if (at % 7 == 0)
             atomic_store(&strong[i], object);

@@ -45,7 +45,7 @@ static NOINLINE void fill_with_other_things(void)
 Test(weak_map, a_key_that_comes_back_unnoticed_has_no_stale_value)
 {
     watched = new_map();
-    hapax_pin(watched);
+    cr_assert_eq(hapax_pin(watched), 0);
     GC_set_warn_proc(GC_ignore_warn_proc);
     hapax_weak *weaks = hapax_alloc(MANY * sizeof *weaks);
     make_foreign_cycles(weaks);

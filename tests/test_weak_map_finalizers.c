@@ -40,8 +40,8 @@ static void keeps_the_value_for(void (*make)(struct object *), unsigned least_de
 {
     watched = new_map();
     plainly = new_map();
-    hapax_pin(watched);
-    hapax_pin(plainly);
+    cr_assert_eq(hapax_pin(watched), 0);
+    cr_assert_eq(hapax_pin(plainly), 0);
     make_finalizable(make);
     collect_all();
     GC_invoke_finalizers();
@@ -120,8 +120,8 @@ Test(weak_map, keys_that_foreign_finalizers_reach_have_their_values_again_and_ag
 {
     watched = new_map();
     plainly = new_map();
-    hapax_pin(watched);
-    hapax_pin(plainly);
+    cr_assert_eq(hapax_pin(watched), 0);
+    cr_assert_eq(hapax_pin(plainly), 0);
     for (unsigned round = 0; round < 3; round++) {
         unsigned before = finalized;
         make_finalizable(finalize_foreign_reached);
@@ -173,7 +173,7 @@ static NOINLINE void make_pairs(void)
 Test(weak_map, finalizers_run_in_order_where_a_key_reaches_another_by_its_value)
 {
     watched = new_map();
-    hapax_pin(watched);
+    cr_assert_eq(hapax_pin(watched), 0);
     cr_assert_eq(hapax_set_cleanup_threads(0), 0);
     make_pairs();
     collect();

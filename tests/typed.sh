@@ -3,7 +3,7 @@
 # must not compile.
 . "$top_srcdir/tests/functions"
 
-strict='-Wall -Wextra -Wpedantic -Werror'
+strict='-Wall -Wextra -Wpedantic -Wshadow -Werror'
 
 cat >"$scratch/point.h" <<'END'
 #include <hapax.h>
@@ -32,7 +32,10 @@ HAPAX_MAYBE_UNUSED static uint64_t hash_real(const void *value, size_t size, uin
 HAPAX_MAYBE_UNUSED static bool equal_real(const void *a, const void *b, size_t size)
 {
 	(void)size;
-	return *(const double *)a == *(const double *)b;
+	double left, right;
+	memcpy(&left, a, sizeof left);
+	memcpy(&right, b, sizeof right);
+	return left == right;
 }
 HAPAX_DEFINE_HANDLE_WITH(real, double, hash_real, equal_real);
 HAPAX_DEFINE_HANDLE_WITH(real_too, double, hash_real, equal_real, 0)
@@ -207,7 +210,7 @@ link_and_run() {
 }
 
 c="$CC -std=c11"
-cxx="$CXX -std=c++17 -x c++"
+cxx="$CXX -std=c++17 -Wold-style-cast -x c++"
 check 'C11' compile "$c" main.c main.o
 check 'C11, another source' compile "$c" elsewhere.c elsewhere.o
 check 'one table for two sources' link_and_run "$CC" main.o elsewhere.o

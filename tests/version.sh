@@ -23,7 +23,13 @@ library() {
 int main(void)
 {
 	printf("header %s, library %s\n", HAPAX_VERSION, hapax_version());
-	return strcmp(HAPAX_VERSION, hapax_version()) != 0;
+	char number[32];
+	snprintf(number, sizeof number, "%d.%d.%d", HAPAX_VERSION_NUM / 10000, HAPAX_VERSION_NUM / 100 % 100, HAPAX_VERSION_NUM % 100);
+	printf("HAPAX_VERSION_NUM %d: %s\n", HAPAX_VERSION_NUM, number);
+#if HAPAX_VERSION_NUM < 0
+#error it works in #if
+#endif
+	return strcmp(HAPAX_VERSION, hapax_version()) != 0 || strcmp(number, hapax_version()) != 0;
 }
 END
   build_and_run "$scratch/version.c" "$scratch/version"

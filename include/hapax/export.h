@@ -11,6 +11,18 @@
 #define HAPAX_API
 #endif
 
+/* HAPAX_FRESH: the result is new memory, which no other pointer leads to. HAPAX_SIZED(n): the n-th argument is its size in
+ * bytes. HAPAX_MUST_USE: who ignores the result makes a mistake. */
+#if defined(__GNUC__)
+#define HAPAX_FRESH __attribute__((malloc))
+#define HAPAX_SIZED(n) __attribute__((alloc_size(n)))
+#define HAPAX_MUST_USE __attribute__((warn_unused_result))
+#else
+#define HAPAX_FRESH
+#define HAPAX_SIZED(n)
+#define HAPAX_MUST_USE
+#endif
+
 /* For static functions that a macro defines and a program need not call. */
 #if defined(__GNUC__)
 #define HAPAX_MAYBE_UNUSED __attribute__((unused))

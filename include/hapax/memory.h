@@ -52,7 +52,7 @@ HAPAX_API int hapax_init(void);
  * Does not keep alive: itself; somebody has to hold the pointer.
  * Source: Go's new.
  */
-HAPAX_API void *hapax_alloc(size_t size);
+HAPAX_API void *hapax_alloc(size_t size) HAPAX_FRESH HAPAX_SIZED(1) HAPAX_MUST_USE;
 
 /*
  * As hapax_alloc, for memory that holds no pointers: its bytes are zeroed too, and are never
@@ -64,7 +64,7 @@ HAPAX_API void *hapax_alloc(size_t size);
  * Keeps alive: nothing. Does not keep alive: what pointers stored in it point to.
  * Source: Go's allocation of types without pointers.
  */
-HAPAX_API void *hapax_alloc_plain(size_t size);
+HAPAX_API void *hapax_alloc_plain(size_t size) HAPAX_FRESH HAPAX_SIZED(1) HAPAX_MUST_USE;
 
 /*
  * Changes the size of a block of hapax_alloc, hapax_alloc_plain or hapax_alloc_held. The block keeps
@@ -81,7 +81,7 @@ HAPAX_API void *hapax_alloc_plain(size_t size);
  * Keeps alive: as the function that the block came from.
  * Source: realloc of C.
  */
-HAPAX_API void *hapax_realloc(void *block, size_t size);
+HAPAX_API void *hapax_realloc(void *block, size_t size) HAPAX_SIZED(2) HAPAX_MUST_USE;
 
 /*
  * As hapax_alloc, but the block lives until hapax_free: size bytes, zeroed, aligned as max_align_t, and
@@ -94,7 +94,7 @@ HAPAX_API void *hapax_realloc(void *block, size_t size);
  * Keeps alive: itself, until hapax_free, and what the pointers in it point to.
  * Source: hapax_alloc and hapax_pin in one call.
  */
-HAPAX_API void *hapax_alloc_held(size_t size);
+HAPAX_API void *hapax_alloc_held(size_t size) HAPAX_FRESH HAPAX_SIZED(1) HAPAX_MUST_USE;
 
 /*
  * Ends the hold of hapax_alloc_held: the block is collected once nothing reaches it, so a pointer to it
@@ -121,7 +121,7 @@ HAPAX_API void hapax_free(void *held);
  * Keeps alive: the object and all it reaches, until the last unpin.
  * Source: runtime.Pinner of Go (nothing moves here, so only its lifetime half).
  */
-HAPAX_API int hapax_pin(const void *pointer);
+HAPAX_API int hapax_pin(const void *pointer) HAPAX_MUST_USE;
 
 /*
  * Takes back one hapax_pin of the same object. NULL, and what is not pinned, are ignored.
@@ -147,7 +147,7 @@ HAPAX_API void hapax_unpin(const void *pointer);
  * Does not keep alive: the memory of the range itself.
  * Source: root ranges of the collector; Go has none.
  */
-HAPAX_API int hapax_add_roots(const void *start, size_t size);
+HAPAX_API int hapax_add_roots(const void *start, size_t size) HAPAX_MUST_USE;
 
 /*
  * Removes one range that was added with the same start and size; a range added twice is removed

@@ -30,6 +30,7 @@ struct hapax_stats {
     uint64_t finalizers_run;   /* finalizers of hapax that have run since the start */
     uint64_t heap_bytes;       /* bytes of the collector's heap */
     uint64_t heap_free_bytes;  /* bytes of it that are free */
+    uint64_t spare[21];        /* 0; the counters of later versions take their places */
 };
 
 /* One table. */
@@ -41,7 +42,14 @@ struct hapax_table_stats {
     uint64_t value_bytes;    /* bytes of the live values, as they were given */
     uint64_t overhead_bytes; /* bytes the table needs besides the values */
     uint64_t lookups_waited; /* lookups that waited for a collection to settle an entry */
+    uint64_t spare[9];       /* 0; as above */
 };
+
+/* In C++ a struct has a constructor, and -Wshadow warns of a function of the same name. */
+#if defined(__GNUC__) && defined(__cplusplus)
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wshadow"
+#endif
 
 /*
  * Fills in the numbers of the process. NULL is ignored.
@@ -60,6 +68,10 @@ HAPAX_API void hapax_stats(struct hapax_stats *stats);
  * Source: runtime/metrics.Read of Go.
  */
 HAPAX_API void hapax_table_stats(hapax_table *table, struct hapax_table_stats *stats);
+
+#if defined(__GNUC__) && defined(__cplusplus)
+#pragma GCC diagnostic pop
+#endif
 
 HAPAX_END_DECLS
 

@@ -92,11 +92,13 @@ HAPAX_END_DECLS
 #ifdef __cplusplus
 #define HAPAX_TYPED_ASSERT_(condition, text) static_assert(condition, text)
 #define HAPAX_TYPED_ALIGNOF_(type) alignof(type)
+#define HAPAX_TYPED_CAST_(type, pointer) reinterpret_cast<type>(pointer)
 #define HAPAX_TYPED_CHECK_(type)                                                                  \
     static_assert(__is_trivially_copyable(type), "values of " #type " cannot be copied as bytes");
 #else
 #define HAPAX_TYPED_ASSERT_(condition, text) _Static_assert(condition, text)
 #define HAPAX_TYPED_ALIGNOF_(type) _Alignof(type)
+#define HAPAX_TYPED_CAST_(type, pointer) ((type)(pointer))
 #define HAPAX_TYPED_CHECK_(type)
 #endif
 
@@ -200,7 +202,8 @@ template <typename T, size_t n> struct hapax_typed_is_pointer_<T[n]> {
     }                                                                                             \
     HAPAX_MAYBE_UNUSED static inline const type *name##_value(name##_handle handle)               \
     {                                                                                             \
-        return (const type *)hapax_handle_value((hapax_handle)handle);                            \
+        hapax_handle untyped = HAPAX_TYPED_CAST_(hapax_handle, handle);                           \
+        return HAPAX_TYPED_CAST_(const type *, hapax_handle_value(untyped));                      \
     }
 
 /* name_make or name_find; the variable arguments are statements before the lookup. */
@@ -211,9 +214,9 @@ template <typename T, size_t n> struct hapax_typed_is_pointer_<T[n]> {
         if (table == NULL)                                                                        \
             return NULL;                                                                          \
         if (value == NULL) /* to be refused */                                                    \
-            return (name##_handle)function(table, NULL, sizeof(type));                            \
+            return HAPAX_TYPED_CAST_(name##_handle, function(table, NULL, sizeof(type)));         \
         __VA_ARGS__                                                                               \
-        return (name##_handle)function(table, value_bytes, sizeof(type));                         \
+        return HAPAX_TYPED_CAST_(name##_handle, function(table, value_bytes, sizeof(type)));      \
     }
 
 /* The bytes of a value are written by the statements; padding and what is not named stay 0. */
@@ -241,8 +244,9 @@ template <typename T, size_t n> struct hapax_typed_is_pointer_<T[n]> {
 #define HAPAX_TYPED_FIELD_(field)                                                                 \
     HAPAX_TYPED_ASSERT_(holds_pointers || !HAPAX_TYPED_IS_POINTER_(value->field),                 \
                         #field " is a pointer: use HAPAX_DEFINE_HANDLE_HOLDING");                 \
-    memcpy(bytes + ((const char *)&value->field - (const char *)value), &value->field,            \
-           sizeof value->field);
+    memcpy(bytes + (HAPAX_TYPED_CAST_(const char *, &value->field) -                              \
+                    HAPAX_TYPED_CAST_(const char *, value)),                                      \
+           &value->field, sizeof value->field);
 
 /* What writes the bytes, by the number of fields behind name and type. */
 #define HAPAX_TYPED_DEFINE_(flags, ...)                                                           \
