@@ -33,6 +33,15 @@ bench_files = \
 	bench/peers/rust/src/bin/ustr.rs \
 	bench/peers/rust/src/lib.rs \
 	bench/prepare.c \
+	bench/results/counts.json \
+	bench/results/counts.md \
+	bench/results/growth.svg \
+	bench/results/lookups.svg \
+	bench/results/memory.svg \
+	bench/results/pause.svg \
+	bench/results/results.json \
+	bench/results/results.md \
+	bench/results/threads.svg \
 	bench/run \
 	bench/runner/__init__.py \
 	bench/runner/figures.py \

@@ -115,13 +115,13 @@ src_libhapax_core_la_SOURCES = $(hapax_core_sources)
 # bdw-gc.pc leaves GC_THREADS to the program.
 src_libhapax_core_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_THREADS $(BDWGC_CFLAGS)
 src_libhapax_core_la_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
-src_libhapax_core_la_LIBADD = $(BDWGC_LIBS) $(XXHASH_LIBS)
+src_libhapax_core_la_LIBADD = $(BDWGC_LIBS)
 
 # CURRENT:REVISION:AGE of the interface, not of the release. At a release, from the last one's:
 #   only the code changed                                REVISION + 1
 #   functions were added, nothing changed or went away   CURRENT + 1, REVISION 0, AGE + 1
 #   a function or a public struct changed or went away   CURRENT + 1, REVISION 0, AGE 0
-hapax_version_info = 0:0:0
+hapax_version_info = 1:0:0
 
 lib_LTLIBRARIES += src/libhapax.la
 src_libhapax_la_SOURCES =
@@ -151,6 +151,9 @@ EXTRA_DIST += \
 	src/trie/README.md \
 	src/values/README.md \
 	src/weak/README.md
+
+# For programs under valgrind.
+dist_pkgdata_DATA = src/hapax.supp
 
 # The program
 

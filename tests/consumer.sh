@@ -3,7 +3,7 @@
 . "$top_srcdir/tests/functions"
 
 root=$scratch/root
-strict='-Wall -Wextra -Wpedantic -Werror'
+strict='-Wall -Wextra -Wpedantic -Wshadow -Werror'
 
 # The make that runs the tests has its own jobs and options.
 install() {
@@ -67,7 +67,7 @@ for file in "$root$includedir"/hapax.h "$root$includedir"/hapax/*.h; do
   file=${file#"$root$includedir/"}
   check "C11: <$file>" header "$CC -std=c11 -x c" "$file"
   if [ "$CXX17" = yes ]; then
-    check "C++17: <$file>" header "$CXX -std=c++17 -x c++" "$file"
+    check "C++17: <$file>" header "$CXX -std=c++17 -Wold-style-cast -x c++" "$file"
   fi
 done
 
@@ -77,6 +77,23 @@ collector_hidden() {
   $CC -std=c11 -E $(package --cflags) "$scratch/hidden.c" >"$scratch/hidden.i" && ! grep -n '"[^"]*/gc[^"/]*\.h"' "$scratch/hidden.i"
 }
 check 'no header of the collector comes along' collector_hidden
+
+# What is compiled in is no library that a program needs.
+needs_no_xxhash() {
+  package --print-requires-private && ! package --static --libs | grep xxhash
+}
+check 'programs need no xxHash' needs_no_xxhash
+
+# ignoring CALL: compiles with a warning.
+ignoring() {
+  printf '#include <hapax.h>\nvoid ignore(void *pointer);\nvoid ignore(void *pointer) { %s; (void)pointer; }\n' "$1" >"$scratch/ignore.c"
+  # shellcheck disable=SC2046,SC2086
+  ! $CC -std=c11 $strict -c $(package --cflags) -o "$scratch/ignore.o" "$scratch/ignore.c"
+}
+for call in 'hapax_alloc(1)' 'hapax_alloc_plain(1)' 'hapax_realloc(pointer, 1)' 'hapax_alloc_held(1)' 'hapax_pin(pointer)' \
+  'hapax_add_roots(pointer, 8)'; do
+  check "the result of $call has to be used" ignoring "$call"
+done
 
 if [ -e "$root$libdir/libhapax.so" ]; then
   check 'C11 program, shared library' program "$CC -std=c11" "$scratch/consumer.c" "$(package --libs)"

@@ -121,6 +121,7 @@ script_tests = \
 	tests/cxx.sh \
 	tests/demo.sh \
 	tests/diagnosed.sh \
+	tests/dist.sh \
 	tests/examples.sh \
 	tests/exported-symbols.sh \
 	tests/floors.sh \
@@ -136,6 +137,7 @@ script_tests = \
 	tests/test_stat_input.sh \
 	tests/test_stat_report.sh \
 	tests/typed.sh \
+	tests/valgrind.sh \
 	tests/version.sh
 
 # A suite may define what a source of the library defines (a collector of its own, say): the linker then leaves that source out.
@@ -238,7 +240,7 @@ AM_TESTS_ENVIRONMENT = \
 	MANDOC='$(MANDOC)'; export MANDOC; \
 	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
 	TEST_FLAGS='$(LDFLAGS) $(BUILD_LDFLAGS)'; export TEST_FLAGS; \
-	PRIVATE_LIBS='$(BDWGC_LIBS) $(XXHASH_LIBS)'; export PRIVATE_LIBS; \
+	PRIVATE_LIBS='$(BDWGC_LIBS)'; export PRIVATE_LIBS; \
 	includedir='$(includedir)'; export includedir; \
 	libdir='$(libdir)'; export libdir; \
 	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir; \
@@ -264,7 +266,7 @@ check_LTLIBRARIES += tests/libexplored.la
 tests_libexplored_la_SOURCES = $(hapax_core_sources)
 tests_libexplored_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_THREADS -DSYNC_EXPLORE $(BDWGC_CFLAGS)
 tests_libexplored_la_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS) -Wno-shadow
-tests_libexplored_la_LIBADD = $(BDWGC_LIBS) $(XXHASH_LIBS)
+tests_libexplored_la_LIBADD = $(BDWGC_LIBS)
 explorer = \
 	tests/explore.c \
 	tests/explore.h \

@@ -10,13 +10,13 @@
 
 #include <dlfcn.h>
 #include <errno.h>
-#include <execinfo.h>
 #include <inttypes.h>
 #include <pthread.h>
 #include <semaphore.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/auxv.h>
+#include <unwind.h>
 
 bool debug_report_of_collections;
 static bool is_on;
@@ -159,22 +159,37 @@ static const void *file_of(const void *address)
     return dladdr(address, &info) != 0 ? info.dli_fbase : NULL;
 }
 
+enum { FRAMES = 24 };
+
+struct frames {
+    const void *at[FRAMES];
+    int count;
+};
+
+static _Unwind_Reason_Code take_frame(struct _Unwind_Context *context, void *data)
+{
+    struct frames *frames = data;
+    frames->at[frames->count++] = (const void *)_Unwind_GetIP(context);
+    return frames->count < FRAMES ? _URC_NO_REASON : _URC_END_OF_STACK;
+}
+
 /* The innermost caller outside of the library's file. Where the library is a part of the program itself, its own callers
  * look like everybody else. */
 const void *debug_report_site(const void *caller)
 {
-    enum { FRAMES = 24 };
     const void *library = file_of((const void *)(uintptr_t)&debug_report_site);
     if (library == file_of((const void *)getauxval(AT_PHDR)))
         return caller;
-    void *frames[FRAMES];
-    int count = backtrace(frames, FRAMES), i = 0;
+    /* The compiler's own, since not every C library has a backtrace. */
+    struct frames frames = {.count = 0};
+    _Unwind_Backtrace(take_frame, &frames);
+    int i = 0;
     /* A sanitizer's frames may come first. */
-    while (i < count && file_of(frames[i]) != library)
+    while (i < frames.count && file_of(frames.at[i]) != library)
         i++;
-    while (i < count && file_of(frames[i]) == library)
+    while (i < frames.count && file_of(frames.at[i]) == library)
         i++;
-    return i < count ? frames[i] : caller;
+    return i < frames.count ? frames.at[i] : caller;
 }
 
 /* ---- Start and fork ---- */
