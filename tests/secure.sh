@@ -7,7 +7,9 @@
 command -v setpriv >/dev/null || skip_all 'no setpriv'
 
 chmod 755 "$scratch"
-mkdir "$scratch/bin" "$scratch/written"
+mkdir "$scratch/bin" "$scratch/lib" "$scratch/written"
+# Nobody need not be able to read the build.
+cp "$top_builddir"/src/.libs/libhapax.so.[0-9]* "$scratch/lib" 2>/dev/null
 chmod 777 "$scratch/written"
 cat >"$scratch/bin/addr2line" <<END
 #!/bin/sh
@@ -21,7 +23,7 @@ chmod 4755 "$scratch/secure"
 # call PROGRAM: as nobody, with an environment that asks for everything.
 call() {
   rm -f "$scratch/written/"*
-  HAPAX_DEBUG=errors,cleanups,stats PATH="$scratch/bin:$PATH" \
+  HAPAX_DEBUG=errors,cleanups,stats PATH="$scratch/bin:$PATH" LD_LIBRARY_PATH="$scratch/lib" \
     GC_LOG_FILE="$scratch/written/log" GC_PRINT_STATS=1 \
     setpriv --reuid=65534 --clear-groups "$scratch/$1" >"$scratch/said" 2>"$scratch/complaints"
 }
