@@ -68,6 +68,8 @@ hapax_core_sources = \
 	src/runtime/place.h \
 	src/runtime/roots.c \
 	src/runtime/roots.h \
+	src/runtime/runs.c \
+	src/runtime/runs.h \
 	src/runtime/start.c \
 	src/runtime/start.h \
 	src/runtime/thread.c \

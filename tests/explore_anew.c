@@ -40,8 +40,8 @@ void explore_begin_anew(void (*run)(void))
 {
     fibers_begin_anew(run);
     for (unsigned i = 0; i < fibers_count; i++)
-        memset(fibers[i].self->runs, 0, sizeof fibers[i].self->runs);
-    memset(thread_self->runs, 0, sizeof thread_self->runs);
+        thread_forget_runs(fibers[i].self);
+    thread_forget_runs(thread_self);
     collector_collect();
     for (unsigned i = 0; i < kept_count; i++)
         memcpy(all_kept[i].slab, all_kept[i].as_first, SLAB_BYTES);

@@ -85,6 +85,14 @@ void *GC_malloc_uncollectable(size_t size)
     return FAILS ? NULL : real(size);
 }
 
+void *GC_generic_malloc(size_t size, int kind)
+{
+    static void *(*real)(size_t, int);
+    if (real == NULL)
+        real = next("GC_generic_malloc");
+    return FAILS ? NULL : real(size, kind);
+}
+
 void GC_generic_malloc_many(size_t size, int kind, void **result)
 {
     static void (*real)(size_t, int, void **);

@@ -82,6 +82,7 @@ internal_tests = \
 	tests/test_registry_care \
 	tests/test_registry_life \
 	tests/test_sync \
+	tests/test_runs \
 	tests/test_trie \
 	tests/test_trie_life
 
@@ -95,6 +96,7 @@ tests_test_registry_LDADD = $(internal_libs)
 tests_test_registry_care_LDADD = $(internal_libs)
 tests_test_registry_life_LDADD = $(internal_libs)
 tests_test_sync_LDADD = $(internal_libs)
+tests_test_runs_LDADD = $(internal_libs)
 tests_test_trie_LDADD = $(internal_libs)
 tests_test_trie_life_LDADD = $(internal_libs)
 tests_test_registry_SOURCES = tests/test_registry.c tests/registry_books.h $(bare_collector)

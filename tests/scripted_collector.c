@@ -45,7 +45,7 @@ static void *mark_address(uintptr_t address, size_t *scan)
     if (segment == NULL || segment->marks[index])
         return NULL;
     segment->marks[index] = 1;
-    *scan = segment->kind == PLAIN ? 0 : segment->stride;
+    *scan = is_plain(segment->kind) ? 0 : segment->stride;
     return heap_object(segment, index);
 }
 
@@ -275,22 +275,22 @@ void collector_free_root(void *block)
     world_unlock();
 }
 
-void collector_alloc_run(size_t size, void **run)
+void *collector_alloc_one(enum collector_kind kind, size_t size)
+{
+    return allocate(size, (enum kind)kind);
+}
+
+void collector_alloc_run(enum collector_kind kind, size_t size, void **run)
 {
     world_lock();
     if (script.collect_every != 0 && ++allocations >= script.collect_every)
         collect();
     for (unsigned i = script.run_length != 0 ? script.run_length : 8; i > 0; i--) {
-        void *object = heap_take(size, PLAIN);
+        void *object = heap_take(size, (enum kind)kind);
         *(void **)object = *run;
         *run = object;
     }
     world_unlock();
-}
-
-size_t collector_run_limit(void)
-{
-    return 2048;
 }
 
 void collector_wrote(const void *object)
@@ -326,11 +326,18 @@ size_t collector_size(const void *base)
     return the_segment(base, &index)->stride;
 }
 
+bool collector_is_value(const void *base)
+{
+    unsigned index;
+    enum kind kind = the_segment(base, &index)->kind;
+    return kind == VALUE || kind == SCANNED_VALUE;
+}
+
 size_t collector_scan_size(const void *base)
 {
     unsigned index;
     struct segment *segment = the_segment(base, &index);
-    return segment->kind == PLAIN ? 0 : segment->stride;
+    return is_plain(segment->kind) ? 0 : segment->stride;
 }
 
 bool collector_is_static(const void *pointer)
@@ -377,7 +384,7 @@ void *collector_mark_word(uintptr_t word, size_t *size)
 void collector_each_marked(void (*visit)(const void *base, size_t size))
 {
     FOR_EACH_OBJECT(segment, index, LIVE)
-    if (segment->marks[index] && segment->kind != PLAIN)
+    if (segment->marks[index] && !is_plain(segment->kind))
         visit(heap_object(segment, index), segment->stride);
 }
 

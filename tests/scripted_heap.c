@@ -104,7 +104,7 @@ void *heap_take(size_t size, enum kind kind)
                 continue;
             void *object = heap_object(pool->at, pool->index);
             ASAN_UNPOISON_MEMORY_REGION(object, pool->stride);
-            memset(object, kind == PLAIN ? SCRIPT_UNWRITTEN : 0, pool->stride);
+            memset(object, is_plain(kind) ? SCRIPT_UNWRITTEN : 0, pool->stride);
             store_relaxed(&pool->at->states[pool->index++], LIVE);
             if (pool->index > pool->at->used)
                 pool->at->used = pool->index;

@@ -3,11 +3,17 @@
 #define TESTS_SCRIPTED_HEAP_H
 
 #include "base/sync.h"
+#include "collector/collector.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
-enum kind { PLAIN, SCANNED, ROOT };
+enum kind { PLAIN = COLLECTOR_PLAIN, VALUE = COLLECTOR_VALUE, SCANNED_VALUE = COLLECTOR_SCANNED_VALUE, SCANNED, ROOT };
+
+static inline bool is_plain(enum kind kind)
+{
+    return kind == PLAIN || kind == VALUE;
+}
 /* DYING: found dead by the collection that runs; in quarantine, for ever. */
 enum state { FREE, LIVE, DYING };
 

@@ -17,8 +17,6 @@
 #include <errno.h>
 #include <stdlib.h>
 
-const char *(*finalizer_obstacle)(const void *base);
-
 /* ---- Records ---- */
 
 enum stage {
@@ -467,9 +465,8 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
         argument_drop(request.argument);
         return 0;
     }
-    const char *reason = finalizer_obstacle != NULL ? finalizer_obstacle(object) : NULL;
-    if (reason != NULL)
-        return refuse_finalizer(reason);
+    if (collector_is_value(base))
+        return refuse_finalizer("the object is a handle");
     if (!mark_prepare() || !reach_prepare() || executor_ensure_threads() != 0) {
         errno = ENOMEM; /* a thread is memory, too */
         return -1;

@@ -10,10 +10,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Why the object with this base can have no finalizer, or NULL if it can. Set at the library's start; the caller holds the
- * object and owns nothing. */
-extern const char *(*finalizer_obstacle)(const void *base);
-
 /* mark_end. The first when the values of weak maps are marked and before the weak words are looked at, for which a
  * condemned object is dead; the second after that: the object itself stays for its finalizer. */
 void finalizer_mark_end(void);

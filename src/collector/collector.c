@@ -127,6 +127,18 @@ static void note_collection(void *unused)
     store_relaxed(&seen_collection, GC_get_gc_no());
 }
 
+/* bdwgc's numbers of our kinds; its own pointer-free kind is 0. */
+static int kinds[COLLECTOR_SCANNED_VALUE + 1];
+
+/* Where a fork has cut this short, the child goes on. */
+static void make_kinds(void)
+{
+    if (kinds[COLLECTOR_VALUE] == 0)
+        kinds[COLLECTOR_VALUE] = (int)GC_new_kind(GC_new_free_list(), GC_DS_LENGTH, 0, 0);
+    if (kinds[COLLECTOR_SCANNED_VALUE] == 0)
+        kinds[COLLECTOR_SCANNED_VALUE] = (int)GC_new_kind(GC_new_free_list(), GC_DS_LENGTH, 1, 1);
+}
+
 /* Puts our callbacks in front of those that are there, once: others may have come in front of ours since. Each of the
  * collector's functions here excludes collections by itself; where a fork has cut this short, the child goes on. */
 static void hang_in(void)
@@ -174,6 +186,7 @@ int collector_start(const struct collector_hooks *our_hooks)
     GC_allow_register_threads();
     /* Where all interior pointers count, the collector adds the byte itself. */
     end_byte = GC_get_all_interior_pointers() ? 0 : 1;
+    make_kinds();
     hang_in();
     return 0;
 }
@@ -297,20 +310,37 @@ void collector_free_root(void *block)
     GC_FREE(block);
 }
 
-enum { KIND_PLAIN = 0 };
+/* bdwgc uses the memory of a kind's dead objects again only once one was allocated by itself. */
+static void open_kind(enum collector_kind kind)
+{
+    static atomic_bool open[COLLECTOR_SCANNED_VALUE + 1];
+    if (likely(load_relaxed(&open[kind])))
+        return;
+    if (GC_generic_malloc(1, kinds[kind]) != NULL)
+        store_relaxed(&open[kind], true);
+}
 
-void collector_alloc_run(size_t size, void **run)
+void *collector_alloc_one(enum collector_kind kind, size_t size)
 {
     int before = errno;
     collect_often();
+    return with_errno(before, GC_generic_malloc(size, kinds[kind]));
+}
+
+void collector_alloc_run(enum collector_kind kind, size_t size, void **run)
+{
+    int before = errno;
+    collect_often();
+    open_kind(kind);
     /* bdwgc stores the list before another collection can begin. */
-    GC_generic_malloc_many(size, KIND_PLAIN, run);
+    GC_generic_malloc_many(size, kinds[kind], run);
     errno = before;
 }
 
-size_t collector_run_limit(void)
+bool collector_is_value(const void *base)
 {
-    return 2048;
+    int kind = GC_get_kind_and_size(base, NULL);
+    return kind == kinds[COLLECTOR_VALUE] || kind == kinds[COLLECTOR_SCANNED_VALUE];
 }
 
 void collector_wrote(const void *object)
@@ -371,7 +401,8 @@ void collector_unmark(const void *base)
 size_t collector_scan_size(const void *base)
 {
     size_t size;
-    return GC_get_kind_and_size(base, &size) == KIND_PLAIN ? 0 : size;
+    int kind = GC_get_kind_and_size(base, &size);
+    return kind == kinds[COLLECTOR_PLAIN] || kind == kinds[COLLECTOR_VALUE] ? 0 : size;
 }
 
 void *collector_mark_word(uintptr_t word, size_t *scan)

@@ -56,11 +56,18 @@ void *collector_alloc_plain(size_t size);
 void *collector_alloc_root(size_t size);
 void collector_free_root(void *block);
 
-/* Fills *run with a list, linked through its first words, of plain objects of `size` bytes (a multiple of the granule),
- * NULL where memory is short. *run is not in scanned memory: at each mark_end the caller marks every object in it. */
-void collector_alloc_run(size_t size, void **run);
-/* The largest size for which a run has more than one object. */
-size_t collector_run_limit(void);
+/* Kinds of objects that can be told from all others: canonical values. */
+enum collector_kind {
+    COLLECTOR_PLAIN,            /* of no such kind, and not searched for pointers */
+    COLLECTOR_VALUE,            /* a value, not searched */
+    COLLECTOR_SCANNED_VALUE,    /* a value that is searched; zeroed */
+};
+void *collector_alloc_one(enum collector_kind kind, size_t size);
+/* Fills *run with a list, linked through its first words, of objects of `size` bytes (a multiple of the granule), NULL
+ * where memory is short. *run is not in scanned memory: at each mark_end the caller marks the objects that it keeps. */
+void collector_alloc_run(enum collector_kind kind, size_t size, void **run);
+/* Whether the object with this base is a value. The caller holds it. */
+bool collector_is_value(const void *base);
 
 /* What the caller has stored pointers in after allocating it, for collectors that are told of writes. */
 void collector_wrote(const void *object);

@@ -73,7 +73,7 @@ static void *new_proxy(enum argument_owner owner, const void *base, void *argume
     proxy->owner = owner;
     proxy->base = base;
     proxy->argument = argument;
-    const char *type = registry_type_of(base);
+    const char *type = collector_is_value(base) ? registry_type_of(base) : NULL;
     if (type != NULL)
         snprintf(proxy->type, sizeof proxy->type, "%s", type);
     proxy->site = debug_report_site(caller);

@@ -213,11 +213,6 @@ static int watch_own_forks(void)
 
 /* ---- The start ---- */
 
-static const char *obstacle_to_finalizer(const void *base)
-{
-    return registry_type_of(base) != NULL ? "the object is a handle" : NULL;
-}
-
 int start_parts(void)
 {
     static const struct collector_hooks hooks = {push_roots, mark_end, brought_back, reclaim_end};
@@ -231,7 +226,6 @@ int start_parts(void)
     threads = true;
     weak_map_start();
     argument_proxy_start();
-    finalizer_obstacle = obstacle_to_finalizer;
     if (watch_own_forks() != 0 || debug_report_start() != 0 || executor_start_up(chore) != 0 ||
         collector_start(&hooks) != 0)
         return -1;

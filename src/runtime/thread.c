@@ -22,8 +22,7 @@ static pthread_key_t at_thread_end;
 
 static void let_go_of(struct thread *thread)
 {
-    for (unsigned i = 0; i <= RUN_GRANULES; i++)
-        thread->runs[i] = NULL;
+    thread_forget_runs(thread);
     /* Release: whoever takes it over finds it empty. */
     store_release(&thread->in_use, false);
 }
@@ -90,6 +89,8 @@ static struct thread *new_thread(void)
     thread = calloc(1, sizeof *thread);
     if (thread == NULL)
         return NULL;
+    thread->values.kind = COLLECTOR_VALUE;
+    thread->scanned_values.kind = COLLECTOR_SCANNED_VALUE;
     thread->lane = add_relaxed(&made, 1u);
     store_relaxed(&thread->in_use, true);
     spin_acquire(&threads_lock);
@@ -165,23 +166,6 @@ void thread_enter_reader_slowly(void)
     errno = before;
 }
 
-void *thread_alloc_plain_anew(struct thread *self, size_t size)
-{
-    size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
-    void *object = NULL;
-    if (granules > RUN_GRANULES) {
-        object = collector_alloc_plain(size);
-    } else {
-        collector_check();
-        collector_alloc_run(granules * COLLECTOR_GRANULE, &self->runs[granules]);
-        if (self->runs[granules] != NULL)
-            return thread_alloc_plain(self, size);
-    }
-    if (object == NULL)
-        errno = ENOMEM;
-    return object;
-}
-
 /* Vector registers outlive the copying that they were used for, and a new thread begins with its creator's. A thread that
  * sleeps shows them to the collector, in what its signal pushes. */
 static void clear_vector_registers(void)
@@ -207,10 +191,11 @@ __attribute__((noinline)) void thread_clear_dead_frames(void)
 
 void thread_mark_runs(void)
 {
-    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next)
-        for (unsigned i = 0; i <= RUN_GRANULES; i++)
-            for (void *object = thread->runs[i]; object != NULL; object = *(void **)object)
-                collector_mark(object);
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next) {
+        runs_mark(&thread->plain);
+        runs_mark(&thread->values);
+        runs_mark(&thread->scanned_values);
+    }
 }
 
 void thread_fork_prepare(void)

@@ -11,9 +11,7 @@
 #define HAPAX_THREAD_H
 
 #include "base/sync.h"
-#include "collector/collector.h"
-
-enum { RUN_GRANULES = 32 };     /* larger objects are allocated one by one */
+#include "runtime/runs.h"
 
 /* Never freed; used again by a later thread. */
 struct thread {
@@ -21,9 +19,7 @@ struct thread {
     atomic_bool in_use;
     bool ours;                  /* we made the thread known, and make it unknown at its end; else a guest */
     unsigned lane;              /* spreads threads over places that they would else write to together */
-    /* Free plain objects by their size in granules, linked through their first words. Not seen by the collector:
-     * thread_mark_runs keeps them at each collection. */
-    void *runs[RUN_GRANULES + 1];
+    struct runs plain, values, scanned_values;
 };
 
 /* The calling thread, or NULL before its first call. Initial-exec: one instruction to reach, in a shared library too. */
@@ -51,21 +47,18 @@ static inline void thread_enter_reader(void)
         thread_enter_reader_slowly();
 }
 
-/* thread_alloc_plain where no object of this size is at hand. */
-void *thread_alloc_plain_anew(struct thread *self, size_t size);
-
-/* Uninitialized memory that is not searched for pointers; NULL with ENOMEM. One call in many takes the collector's
- * lock. Runs foreign finalizers, as every allocation does. */
+/* Uninitialized memory that is not searched for pointers; NULL with ENOMEM. */
 static inline void *thread_alloc_plain(struct thread *self, size_t size)
 {
-    size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
-    if (unlikely(granules > RUN_GRANULES || self->runs[granules] == NULL))
-        return thread_alloc_plain_anew(self, size);
-    void **run = &self->runs[granules];
-    /* A collection between the two finds the object in the run, or in a register. */
-    void *object = reveal(*run);
-    *(void *volatile *)run = *(void **)object;
-    return object;
+    return runs_alloc(&self->plain, size);
+}
+
+/* All free objects that the thread has at hand are the collector's again. */
+static inline void thread_forget_runs(struct thread *thread)
+{
+    runs_forget(&thread->plain);
+    runs_forget(&thread->values);
+    runs_forget(&thread->scanned_values);
 }
 
 /* Overwrites vector registers, and the frames of calls that have returned. What they have left there lies where the

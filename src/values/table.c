@@ -111,13 +111,12 @@ static inline struct hapax_canonical *new_canonical(struct hapax_table *table, c
     bool is_short = table->is_strings && key->size <= SHORT_MAX;
     size_t header = is_short ? SHORT_VALUE : WIDE_VALUE;
     size_t bytes = header + key->size + 1;
-    struct hapax_canonical *canonical = table->type.flags & HAPAX_TYPE_HAS_POINTERS
-                                            ? collector_alloc_scanned(bytes)
-                                            : thread_alloc_plain(thread_self, bytes);
-    if (canonical == NULL) {
-        errno = ENOMEM;
+    struct hapax_canonical *canonical = runs_alloc(table->type.flags & HAPAX_TYPE_HAS_POINTERS
+                                                       ? &thread_self->scanned_values
+                                                       : &thread_self->values,
+                                                   bytes);
+    if (canonical == NULL)
         return NULL;
-    }
     char *value = canonical_begin(canonical, hash, key->size, is_short);
     if (table->type.copy == NULL) {
         copy_bytes(value, key->value, key->size);
