@@ -42,6 +42,8 @@ hapax_core_sources = \
 	src/cleanup/executor.h \
 	src/cleanup/finalizer.c \
 	src/cleanup/finalizer.h \
+	src/cleanup/records.c \
+	src/cleanup/records.h \
 	src/collector/collector.c \
 	src/collector/collector.h \
 	src/collector/mark.c \

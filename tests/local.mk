@@ -78,6 +78,7 @@ internal_tests = \
 	tests/test_hold \
 	tests/test_mark \
 	tests/test_pages \
+	tests/test_records \
 	tests/test_registry \
 	tests/test_registry_care \
 	tests/test_registry_life \
@@ -92,6 +93,7 @@ tests_test_entries_LDADD = $(internal_libs)
 tests_test_hold_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)
 tests_test_pages_LDADD = $(internal_libs)
+tests_test_records_LDADD = $(internal_libs)
 tests_test_registry_LDADD = $(internal_libs)
 tests_test_registry_care_LDADD = $(internal_libs)
 tests_test_registry_life_LDADD = $(internal_libs)

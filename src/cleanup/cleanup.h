@@ -12,7 +12,4 @@ struct cleanup_counts {
 };
 void cleanup_counts(struct cleanup_counts *counts);
 
-void cleanup_fork_prepare(void);
-void cleanup_fork_done(void);
-
 #endif

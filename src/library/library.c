@@ -11,6 +11,7 @@
 #include "cleanup/ephemeron.h"
 #include "cleanup/executor.h"
 #include "cleanup/finalizer.h"
+#include "cleanup/records.h"
 #include "collector/collector.h"
 #include "collector/mark.h"
 #include "debug/argument_proxy.h"
@@ -126,7 +127,7 @@ static void before_fork(void)
     debug_report_fork_prepare();
     executor_fork_prepare();
     single_flight_fork_prepare();
-    cleanup_fork_prepare();
+    records_fork_prepare();
     registry_fork_prepare();
     trie_fork_prepare();
     thread_fork_prepare();
@@ -137,7 +138,7 @@ static void after_fork_in_parent(void)
     thread_fork_parent();
     trie_fork_parent();
     registry_fork_parent();
-    cleanup_fork_done();
+    records_fork_done();
     single_flight_fork_parent();
     executor_fork_parent();
     debug_report_fork_parent();
@@ -148,7 +149,7 @@ static void after_fork_in_child(void)
     thread_fork_child();
     trie_fork_child();
     registry_fork_child();
-    cleanup_fork_done();
+    records_fork_done();
     single_flight_fork_child();
     worker_fork_child();
     background_fork_child();

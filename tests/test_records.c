@@ -1,0 +1,178 @@
+/* The memory of cleanups and finalizers, from inside and from outside: src/cleanup/records.h. */
+#include "config.h"
+
+#include "dying.h"
+
+#include "cleanup/records.h"
+
+#include <criterion/criterion.h>
+#include <pthread.h>
+#include <stdlib.h>
+
+struct record {
+    struct record_head head;
+    uintptr_t words[7];
+};
+
+static struct records records = {.size = sizeof(struct record)};
+
+enum { N = 20000 };
+
+static struct record *all[N];
+
+static void start(void)
+{
+    cr_assert_eq(hapax_init(), 0);
+}
+
+static struct record *take(size_t number)
+{
+    struct record *record = records_take(&records);
+    cr_assert_not_null(record);
+    for (unsigned i = 0; i < 7; i++)
+        cr_assert_eq(record->words[i], 0);
+    cr_assert_eq(load_relaxed(&record->head.state->state), 0);
+    cr_assert_eq(record_of_state(record->head.state), record);
+    store_relaxed(&record->head.state->state, number + 1);
+    record->words[0] = record->words[6] = number;
+    return record;
+}
+
+static void give(struct record *record)
+{
+    spin_acquire(&records_lock);
+    store_relaxed(&record->head.state->state, 0);
+    records_give(record);
+    spin_release(&records_lock);
+}
+
+static size_t states_in_use(void)
+{
+    size_t count = 0;
+    FOR_EACH_STATE(state, &records)
+        count += load_relaxed(&state->state) != 0;
+    return count;
+}
+
+static size_t needed(size_t count)
+{
+    return (count + RECORDS_PER_GROUP - 1) / RECORDS_PER_GROUP;
+}
+
+static void take_all(void)
+{
+    for (size_t i = 0; i < N; i++)
+        all[i] = take(i);
+    for (size_t i = 0; i < N; i++)
+        cr_assert(all[i]->words[0] == i && all[i]->words[6] == i, "two records overlap");
+    cr_expect_eq(states_in_use(), N);
+}
+
+TestSuite(records, .init = start);
+
+Test(records, leave_no_more_than_a_group_behind)
+{
+    for (unsigned round = 0; round < 3; round++) {
+        take_all();
+        cr_expect_eq(records_groups(&records), needed(N));
+        static struct record_state *states[N];
+        for (size_t i = 0; i < N; i++) {
+            states[i] = all[i]->head.state;
+            give(all[i]);
+        }
+        records_release(&records);
+        cr_expect_eq(records_groups(&records), 1);
+        cr_expect_eq(states_in_use(), 0);
+        /* An address that was kept is safe to look at, and leads to nothing. */
+        for (size_t i = 0; i < N; i++)
+            cr_assert_eq(load_relaxed(&states[i]->state), 0);
+    }
+}
+
+Test(records, use_groups_up_before_they_begin_another)
+{
+    take_all();
+    for (size_t i = 0; i < N; i++)
+        if (i % 10 != 0)
+            give(all[i]);
+    records_release(&records);
+    for (size_t i = 0; i < N; i++)
+        if (i % 10 != 0)
+            all[i] = take(i);
+    cr_expect_leq(records_groups(&records), needed(N));
+    for (size_t i = 0; i < N; i++)
+        cr_assert(all[i]->words[0] == i && all[i]->words[6] == i, "two records overlap");
+    for (size_t i = 0; i < N; i++)
+        if (i % (4 * RECORDS_PER_GROUP) != 0)
+            give(all[i]);
+    records_release(&records);
+    cr_expect_leq(records_groups(&records), needed(N / 4) + 1);
+}
+
+enum { THREADS = 4, ROUNDS = 300, BATCH = 700 };
+
+static void *take_and_give(void *data)
+{
+    (void)data;
+    static _Thread_local struct record *mine[BATCH];
+    cr_assert_eq(hapax_init(), 0);
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (size_t i = 0; i < BATCH; i++)
+            mine[i] = take((uintptr_t)&mine[i] + i);
+        for (size_t i = 0; i < BATCH; i++)
+            cr_assert_eq(mine[i]->words[6], (uintptr_t)&mine[i] + i);
+        for (size_t i = 0; i < BATCH; i++)
+            give(mine[i]);
+        records_release(&records);
+    }
+    return NULL;
+}
+
+Test(records, threads_take_and_give_side_by_side)
+{
+    pthread_t threads[THREADS];
+    for (unsigned i = 0; i < THREADS; i++)
+        cr_assert_eq(pthread_create(&threads[i], NULL, take_and_give, NULL), 0);
+    for (unsigned i = 0; i < THREADS; i++)
+        pthread_join(threads[i], NULL);
+    records_release(&records);
+    cr_expect_leq(records_groups(&records), 1);
+}
+
+/* ---- As the program sees it ---- */
+
+static uint64_t bytes_in_use(void)
+{
+    struct hapax_stats stats;
+    hapax_stats(&stats);
+    return stats.heap_bytes - stats.heap_free_bytes;
+}
+
+static atomic_uint ran;
+
+enum { OBJECTS = 100, CLEANUPS = 100000 };
+
+static void *objects[OBJECTS];
+
+static NOINLINE void add_cleanups(void)
+{
+    for (size_t i = 0; i < OBJECTS; i++)
+        objects[i] = hapax_alloc(16);
+    for (size_t i = 0; i < CLEANUPS; i++)
+        cr_assert_eq(hapax_add_cleanup(objects[i % OBJECTS], count_one, &ran, NULL), 0);
+}
+
+Test(records, of_cleanups_that_have_run_are_given_back)
+{
+    collect_all();
+    uint64_t before = bytes_in_use();
+    add_cleanups();
+    uint64_t most = bytes_in_use();
+    memset(objects, 0, sizeof objects);
+    collect_all();
+    cr_assert_geq(atomic_load(&ran), MOST(CLEANUPS));
+    uint64_t after = bytes_in_use();
+    cr_expect_gt(most, before + CLEANUPS * sizeof(struct record));
+    cr_expect_lt(after, before + (most - before) / 4, "%llu, then %llu, then %llu bytes", (unsigned long long)before,
+                 (unsigned long long)most, (unsigned long long)after);
+}
