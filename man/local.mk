@@ -13,6 +13,7 @@ dist_man_MANS = \
 	man/hapax_cache_new.3 \
 	man/hapax_cleanup_stop.3 \
 	man/hapax_collect.3 \
+	man/hapax_external_memory.3 \
 	man/hapax_find_handle.3 \
 	man/hapax_free.3 \
 	man/hapax_handle_compare.3 \

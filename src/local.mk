@@ -65,6 +65,8 @@ hapax_core_sources = \
 	src/runtime/background.h \
 	src/runtime/counted_set.c \
 	src/runtime/counted_set.h \
+	src/runtime/external.c \
+	src/runtime/external.h \
 	src/runtime/memory.c \
 	src/runtime/place.c \
 	src/runtime/place.h \

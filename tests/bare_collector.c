@@ -105,3 +105,8 @@ void collector_collect_early(void)
 {
     collector_collect();
 }
+
+void collector_collect_or_step(void)
+{
+    collector_collect();
+}

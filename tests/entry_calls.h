@@ -56,6 +56,11 @@ static inline void call_remove_roots(void)
     hapax_remove_roots(&fixed, sizeof fixed);
     right = true;
 }
+static inline void call_external_memory(void)
+{
+    hapax_external_memory(1);
+    right = true;
+}
 static inline void call_collect(void)
 {
     hapax_collect();
@@ -241,6 +246,7 @@ static const struct entry {
     {"unpin", call_unpin},
     {"add_roots", call_add_roots},
     {"remove_roots", call_remove_roots},
+    {"external_memory", call_external_memory},
     {"collect", call_collect},
     {"table_new", call_table_new},
     {"strings", call_strings},

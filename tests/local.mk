@@ -24,6 +24,7 @@ public_tests = \
 	tests/test_diagnosis_cleanups \
 	tests/test_diagnosis_stats \
 	tests/test_errno \
+	tests/test_external \
 	tests/test_finalizer \
 	tests/test_finalizer_reach \
 	tests/test_foreign \

@@ -179,6 +179,11 @@ void collector_collect_early(void)
     collector_collect();
 }
 
+void collector_collect_or_step(void)
+{
+    collector_collect();
+}
+
 void collector_wait(void)
 {
     world_lock();

@@ -159,6 +159,24 @@ HAPAX_API int hapax_add_roots(const void *start, size_t size) HAPAX_MUST_USE;
 HAPAX_API void hapax_remove_roots(const void *start, size_t size);
 
 /*
+ * Says that there are so many bytes more, or fewer, that collected objects keep in use elsewhere: what their cleanups will
+ * free, unmap or close. The collector sees only the small object, and without this hint would let many large buffers
+ * pile up before it collects. Call it with the size of a buffer when you allocate the buffer, and with the negative size in
+ * the cleanup that frees it.
+ *
+ *   bytes   how much has come, or, negative, gone; the sum of all calls is what counts, and never less than 0
+ *
+ * When a third of all memory, the heap's and this, has come since the last collection, and at least 16 MiB, the call
+ * collects.
+ *
+ * Errors: none; without room to start the library the call does nothing. errno stays as it was.
+ * Threads: safe beside every other call. May collect. May be called in a cleanup.
+ * Keeps alive: nothing.
+ * Source: GC.AddMemoryPressure of .NET.
+ */
+HAPAX_API void hapax_external_memory(ptrdiff_t bytes);
+
+/*
  * One full collection. When it returns, the weak words of what died are settled: weak pointers
  * are NULL, entries of tables are dead, cleanups are queued (not run: hapax_wait_cleanups).
  * Marking is conservative: a stale word on a stack can keep a single object alive a while longer.

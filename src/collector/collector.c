@@ -498,6 +498,28 @@ void collector_collect_early(void)
         collector_collect();
 }
 
+/* Most collections in steps find only what has died young. This one is to find all. */
+static void start_full_steps(void)
+{
+    int partial_ones = GC_get_full_freq();
+    GC_set_full_freq(0);
+    GC_start_incremental_collection();
+    GC_set_full_freq(partial_ones);
+}
+
+void collector_collect_or_step(void)
+{
+    if (!GC_is_incremental_mode()) {
+        collector_collect();
+        return;
+    }
+    int before = errno;
+    GC_word last = load_relaxed(&seen_collection);
+    if (!GC_collect_a_little() && load_relaxed(&seen_collection) == last)
+        start_full_steps();
+    errno = before;
+}
+
 void collector_check(void)
 {
     GC_word before = load_relaxed(&seen_collection);

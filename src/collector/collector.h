@@ -116,6 +116,8 @@ void collector_exclude(void (*function)(void *), void *argument);
 void collector_collect(void);
 /* The same, unless the program has chosen collections in small steps. */
 void collector_collect_early(void);
+/* The same; if the program has chosen small steps, a step of the collection that runs, or the first of a new one. */
+void collector_collect_or_step(void);
 
 /* Aborts with a line on standard error where a collection has passed without our hooks: somebody has replaced the
  * collector's event callback and does not call the one that was there. Weak pointers would dangle from then on. Most

@@ -17,6 +17,7 @@
 #include "debug/argument_proxy.h"
 #include "debug/report.h"
 #include "runtime/background.h"
+#include "runtime/external.h"
 #include "runtime/roots.h"
 #include "runtime/start.h"
 #include "runtime/thread.h"
@@ -100,6 +101,7 @@ static void reclaim_end(void)
     mark_finish();
     executor_wake();
     churn_reclaim_end(evicted);
+    external_reclaim_end();
     uint64_t spent = monotonic_ns() - begin;
     add_relaxed(&collections, 1u);
     add_relaxed(&collector_ns, spent);
