@@ -42,6 +42,8 @@ hapax_core_sources = \
 	src/cleanup/executor.h \
 	src/cleanup/finalizer.c \
 	src/cleanup/finalizer.h \
+	src/cleanup/record_index.c \
+	src/cleanup/record_index.h \
 	src/cleanup/records.c \
 	src/cleanup/records.h \
 	src/collector/collector.c \

@@ -3,6 +3,7 @@
 
 #include "dying.h"
 
+#include "cleanup/record_index.h"
 #include "cleanup/records.h"
 
 #include <criterion/criterion.h>
@@ -150,29 +151,106 @@ static uint64_t bytes_in_use(void)
 
 static atomic_uint ran;
 
-enum { OBJECTS = 100, CLEANUPS = 100000 };
+enum { OBJECTS = 100000 };
 
 static void *objects[OBJECTS];
 
-static NOINLINE void add_cleanups(void)
+/* Makes objects in a frame that is gone; `watch` has something run when each dies. */
+static NOINLINE void make_objects(void (*watch)(size_t i))
 {
-    for (size_t i = 0; i < OBJECTS; i++)
+    for (size_t i = 0; i < OBJECTS; i++) {
         objects[i] = hapax_alloc(16);
-    for (size_t i = 0; i < CLEANUPS; i++)
-        cr_assert_eq(hapax_add_cleanup(objects[i % OBJECTS], count_one, &ran, NULL), 0);
+        watch(i);
+    }
+}
+
+static void clean_up(size_t i)
+{
+    cr_assert_eq(hapax_add_cleanup(objects[i], count_one, &ran, NULL), 0);
+}
+
+static void count_object(void *object, void *counter)
+{
+    (void)object;
+    count_one(counter);
+}
+
+static void finalize(size_t i)
+{
+    cr_assert_eq(hapax_set_finalizer(objects[i], count_object, &ran), 0);
+}
+
+static void expect_to_be_given_back(void (*watch)(size_t i))
+{
+    collect_all();
+    uint64_t before = bytes_in_use();
+    make_objects(watch);
+    uint64_t most = bytes_in_use();
+    memset(objects, 0, sizeof objects);
+    collect_all();
+    cr_assert_geq(atomic_load(&ran), MOST(OBJECTS));
+    collect_all();      /* memory of objects that their finalizers got */
+    uint64_t after = bytes_in_use();
+    cr_expect_gt(most, before + OBJECTS * sizeof(struct record));
+    cr_expect_lt(after, before + (most - before) / 4, "%llu, then %llu, then %llu bytes", (unsigned long long)before,
+                 (unsigned long long)most, (unsigned long long)after);
 }
 
 Test(records, of_cleanups_that_have_run_are_given_back)
 {
-    collect_all();
-    uint64_t before = bytes_in_use();
-    add_cleanups();
-    uint64_t most = bytes_in_use();
-    memset(objects, 0, sizeof objects);
-    collect_all();
-    cr_assert_geq(atomic_load(&ran), MOST(CLEANUPS));
-    uint64_t after = bytes_in_use();
-    cr_expect_gt(most, before + CLEANUPS * sizeof(struct record));
-    cr_expect_lt(after, before + (most - before) / 4, "%llu, then %llu, then %llu bytes", (unsigned long long)before,
-                 (unsigned long long)most, (unsigned long long)after);
+    expect_to_be_given_back(clean_up);
+}
+
+Test(records, of_finalizers_that_have_run_are_given_back)
+{
+    expect_to_be_given_back(finalize);
+}
+
+/* ---- By their objects ---- */
+
+static struct record_index by_object;
+
+static void expect_found(size_t n, size_t step)
+{
+    for (size_t i = 0; i < n; i++) {
+        struct record_state *found = record_index_find(&by_object, 16 * (i + 1));
+        cr_assert_eq(found, i % step == 0 ? all[i]->head.state : NULL, "record %zu", i);
+    }
+}
+
+static void add(size_t i)
+{
+    if (record_index_is_full(&by_object))
+        cr_assert(record_index_fit(&by_object));
+    record_index_add(&by_object, all[i]->head.state);
+}
+
+Test(records, are_found_by_their_objects)
+{
+    for (size_t i = 0; i < N; i++) {
+        all[i] = take(i);
+        store_relaxed(&all[i]->head.state->hidden_object, 16 * (i + 1));
+    }
+    cr_expect_null(record_index_find(&by_object, 16));
+    for (unsigned round = 0; round < 2; round++) {
+        for (size_t i = 0; i < N; i++)
+            add(i);
+        expect_found(N, 1);
+        size_t room = by_object.room;
+        cr_expect_lt(room, 4 * N);
+        record_index_narrow(&by_object);
+        cr_expect_eq(by_object.room, room, "what is needed stays");
+        for (size_t i = 0; i < N; i++)
+            if (i % 100 != 0)
+                record_index_remove(&by_object, 16 * (i + 1));
+        expect_found(N, 100);
+        record_index_narrow(&by_object);
+        cr_expect_lt(by_object.room, room / 16);
+        expect_found(N, 100);
+        for (size_t i = 0; i < N; i += 100)
+            record_index_remove(&by_object, 16 * (i + 1));
+        record_index_narrow(&by_object);
+        cr_expect_leq(by_object.room, 64);
+        cr_expect_eq(by_object.used, 0);
+    }
 }

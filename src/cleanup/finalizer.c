@@ -8,6 +8,8 @@
 #include "cleanup/argument.h"
 #include "cleanup/ephemeron.h"
 #include "cleanup/executor.h"
+#include "cleanup/record_index.h"
+#include "cleanup/records.h"
 #include "collector/collector.h"
 #include "collector/mark.h"
 #include "collector/reach.h"
@@ -27,38 +29,26 @@ enum stage {
     QUEUED,      /* no longer the object's finalizer: waits, or runs */
 };
 
-/* In memory that the collector searches, so that `argument` is kept alive; never moved or freed. */
+/* The stage and the object of a record stand in its state. */
 struct record {
+    struct record_head head;
     struct task task;
-    enum stage stage;
+    uintptr_t object;       /* QUEUED: the base, now seen by the collector. Before: 0 */
     unsigned postponed;     /* collections in a row that could not tell whether foreign finalizers reach the object */
-    uintptr_t object;       /* complement of the base, so that the collector does not see it; QUEUED: the base, so
-                             * that it does */
     void (*function)(void *object, void *argument);
     void *argument;
     void *argument_base;    /* of its object: a pointer into an object need not keep it alive everywhere */
-    struct record *next;    /* of the free ones; inside a collection, of those doubted */
+    struct record *next;    /* inside a collection, of those doubted */
 };
+
+/* All but the taking and giving of records changes only while no collection runs and none can start: the collector's
+ * exclusion is the only lock. */
+static struct records records = {.size = sizeof(struct record)};
 
 /* QUEUED: the program has freed the object, and only the argument is left to let go. */
 #define FREED ((uintptr_t)1)
 
-enum { RECORDS_PER_BLOCK = 50 };
-
-struct block {
-    struct block *next;
-    struct record records[RECORDS_PER_BLOCK];
-};
-
-/* Records and the index below change only while no collection runs and none can start: the collector's exclusion is
- * the only lock. Only `ended` is pushed to at any time. */
-static struct block *blocks;
-static struct record *free_records;
-static struct record *_Atomic ended;    /* finalizers that have run; their records are free */
-
-/* Records by their objects: linear probing. Memory of malloc's, allocated outside the exclusion. */
-static struct record **rows;
-static size_t rows_room, rows_used;     /* the room is a power of two, or 0 */
+static struct record_index by_object;
 
 /* Inside a collection. */
 static struct record *doubted;
@@ -71,71 +61,47 @@ enum { MAX_POSTPONED = 3 };
 
 static atomic_count queued, run;
 
-/* ---- The index ---- */
-
-static size_t home_row(uintptr_t object)
+static enum stage stage_of(const struct record *record)
 {
-    return (size_t)(object / COLLECTOR_GRANULE * UINT64_C(0x9e3779b97f4a7c15) >> 20) & (rows_room - 1);
+    return (enum stage)load_relaxed(&record->head.state->state);
 }
 
-static size_t next_row(size_t row)
+static void set_stage(struct record *record, enum stage stage)
 {
-    return (row + 1) & (rows_room - 1);
+    store_relaxed(&record->head.state->state, (uint64_t)stage);     /* relaxed: read under the same exclusion */
 }
 
-/* The row of this object, or the free one where its search ends. There is one. */
-static struct record **find_row(uintptr_t object)
+static uintptr_t hidden_object(const struct record *record)
 {
-    size_t row = home_row(object);
-    while (rows[row] != NULL && rows[row]->object != object)
-        row = next_row(row);
-    return &rows[row];
+    return load_relaxed(&record->head.state->hidden_object);
 }
 
-static struct record *find_record(uintptr_t object)
+static void give_free(struct record *record)
 {
-    return rows_room != 0 ? *find_row(object) : NULL;
+    spin_acquire(&records_lock);
+    set_stage(record, FREE);
+    records_give(record);
+    spin_release(&records_lock);
 }
 
-static void remove_row(struct record **place)
+static struct record *find_record(uintptr_t hidden_object)
 {
-    size_t hole = (size_t)(place - rows);
-    rows[hole] = NULL;
-    rows_used--;
-    /* What a search would no longer reach moves into the hole. */
-    for (size_t row = next_row(hole); rows[row] != NULL; row = next_row(row)) {
-        size_t home = home_row(rows[row]->object);
-        if (((row - home) & (rows_room - 1)) >= ((row - hole) & (rows_room - 1))) {
-            rows[hole] = rows[row];
-            rows[row] = NULL;
-            hole = row;
-        }
-    }
+    struct record_state *state = record_index_find(&by_object, hidden_object);
+    return state != NULL ? record_of_state(state) : NULL;
 }
 
-static bool index_is_full(void)
+/* Gives back what finalizers that have run have left behind. The caller owns nothing. */
+static void tidy(void)
 {
-    return (rows_used + 1) * 4 > rows_room * 3;
-}
-
-/* Takes over a larger array; what it returns is left to free. */
-static struct record **grow_index(struct record **larger, size_t room)
-{
-    struct record **old = rows;
-    size_t old_room = rows_room;
-    rows = larger;
-    rows_room = room;
-    for (size_t i = 0; i < old_room; i++)
-        if (old[i] != NULL)
-            *find_row(old[i]->object) = old[i];
-    return old;
+    records_release(&records);
+    record_index_narrow(&by_object);
 }
 
 /* ---- As tasks ---- */
 
 static struct record *record_of(const struct task *task)
 {
-    return (struct record *)(uintptr_t)task;   /* its first member */
+    return (struct record *)((uintptr_t)task - offsetof(struct record, task));
 }
 
 static bool is_stopped(const struct task *task)
@@ -154,6 +120,7 @@ static bool begin(struct task *task)
 static void run_record(struct task *task)
 {
     struct record *record = record_of(task);
+    tidy();
     /* Nothing is left to finalize of what the program has freed. */
     if (record->object == FREED)
         return;
@@ -165,11 +132,7 @@ static void *end(struct task *task)
 {
     struct record *record = record_of(task);
     void *argument = record->argument;
-    record->object = 0;
-    record->argument = record->argument_base = NULL;
-    record->next = load_relaxed(&ended);
-    while (!cas_release(&ended, &record->next, record)) /* release: whoever takes it finds it emptied */
-        ;
+    give_free(record);
     return argument;
 }
 
@@ -191,7 +154,7 @@ void finalizer_counts(struct finalizer_counts *counts)
 
 static void *object_of(const struct record *record)
 {
-    return (void *)~record->object;
+    return (void *)~hidden_object(record);
 }
 
 static void move_to(struct record **list, struct record *record)
@@ -203,14 +166,14 @@ static void move_to(struct record **list, struct record *record)
 static void find_doubted(void)
 {
     doubted = freed = NULL;
-    for (struct block *block = blocks; block != NULL; block = block->next) {
-        for (unsigned i = 0; i < RECORDS_PER_BLOCK; i++) {
-            struct record *record = &block->records[i];
-            if (record->stage != ARMED || collector_lives(object_of(record)))
-                continue;
-            record->stage = DOUBTED;
-            move_to(collector_is_object(object_of(record)) ? &doubted : &freed, record);
-        }
+    FOR_EACH_STATE(at, &records)
+    {
+        void *object = (void *)~load_relaxed(&at->hidden_object);
+        if (load_relaxed(&at->state) != ARMED || collector_lives(object))
+            continue;
+        struct record *record = record_of_state(at);
+        set_stage(record, DOUBTED);
+        move_to(collector_is_object(object) ? &doubted : &freed, record);
     }
 }
 
@@ -220,10 +183,10 @@ static void sort_out(void)
     for (struct record **at = &doubted; *at != NULL;) {
         struct record *record = *at;
         if (!collector_is_marked(object_of(record))) {
-            record->stage = CONDEMNED;
+            set_stage(record, CONDEMNED);
             at = &record->next;
         } else {
-            record->stage = ARMED;
+            set_stage(record, ARMED);
             *at = record->next;
             record->next = NULL;
         }
@@ -260,8 +223,8 @@ void finalizer_mark_condemned(void)
 static bool enter(const void *base)
 {
     struct record *record = find_record(~(uintptr_t)base);
-    if (record != NULL && record->stage == CONDEMNED)
-        record->stage = ARMED;
+    if (record != NULL && stage_of(record) == CONDEMNED)
+        set_stage(record, ARMED);
     return true;
 }
 
@@ -276,11 +239,11 @@ void finalizer_settle(void)
 {
     for (struct record **at = &doubted; *at != NULL;) {
         struct record *record = *at;
-        if (unsure && record->stage == CONDEMNED && record->postponed < MAX_POSTPONED) {
+        if (unsure && stage_of(record) == CONDEMNED && record->postponed < MAX_POSTPONED) {
             record->postponed++;
-            record->stage = ARMED;
+            set_stage(record, ARMED);
         }
-        if (record->stage == CONDEMNED) {
+        if (stage_of(record) == CONDEMNED) {
             at = &record->next;
         } else {
             *at = record->next;
@@ -296,7 +259,7 @@ bool finalizer_condemned(const void *base)
     if (doubted == NULL)
         return false;
     const struct record *record = find_record(~(uintptr_t)base);
-    return record != NULL && record->stage == CONDEMNED;
+    return record != NULL && stage_of(record) == CONDEMNED;
 }
 
 static void queue(struct record **list)
@@ -305,9 +268,9 @@ static void queue(struct record **list)
         struct record *record = *list;
         void *object = object_of(record);
         *list = record->next;
-        remove_row(find_row(record->object));
+        record_index_remove(&by_object, hidden_object(record));
         record->next = NULL;
-        record->stage = QUEUED;
+        set_stage(record, QUEUED);
         /* What was condemned is marked. The collector takes that back from what stands in its lists of free memory. */
         record->object = collector_survived(object) ? (uintptr_t)object : FREED;
         collector_wrote(record);
@@ -327,88 +290,37 @@ void finalizer_reclaim_end(void)
 
 struct request {
     uintptr_t object;               /* complement */
-    void (*function)(void *, void *);
-    void *argument, *argument_base;
-    /* What was found missing, and then brought along. */
-    struct block *block;
-    struct record **rows;
-    size_t rows_room;
-    enum { DONE, EXISTS, WANTS_BLOCK, WANTS_ROWS } outcome;
+    struct record *record;          /* filled in, to set; what is left in it is to be given back */
+    enum { DONE, EXISTS, WANTS_ROOM } outcome;
 };
-
-static void put_free(struct record *record)
-{
-    record->stage = FREE;
-    record->next = free_records;
-    free_records = record;
-}
-
-static struct record *take_free(struct request *request)
-{
-    struct record *record = exchange_acquire(&ended, NULL); /* acquire: pairs with end */
-    while (record != NULL) {
-        struct record *next = record->next;
-        put_free(record);
-        record = next;
-    }
-    if (free_records == NULL && request->block != NULL) {
-        for (unsigned i = 0; i < RECORDS_PER_BLOCK; i++)
-            put_free(&request->block->records[i]);
-        request->block->next = blocks;
-        blocks = request->block;
-        request->block = NULL;
-    }
-    record = free_records;
-    if (record != NULL)
-        free_records = record->next;
-    return record;
-}
 
 static void remove_excluded(void *data)
 {
     struct request *request = data;
-    struct record *record = find_record(request->object);
-    if (record == NULL)
+    request->record = find_record(request->object);
+    if (request->record == NULL)
         return;
-    remove_row(find_row(request->object));
-    request->argument = record->argument;
-    record->object = 0;
-    record->argument = record->argument_base = NULL;
-    put_free(record);
+    record_index_remove(&by_object, request->object);
+    set_stage(request->record, FREE);
 }
 
 static void set_excluded(void *data)
 {
     struct request *request = data;
+    struct record *record = request->record;
     if (find_record(request->object) != NULL) {
         request->outcome = EXISTS;
         return;
     }
-    if (index_is_full() && request->rows_room > rows_room) {
-        struct record **old = grow_index(request->rows, request->rows_room);
-        request->rows = old;
-        request->rows_room = 0;
-    }
-    if (index_is_full()) {
-        request->outcome = WANTS_ROWS;
-        request->rows_room = rows_room != 0 ? 2 * rows_room : 64;
+    if (record_index_is_full(&by_object)) {
+        request->outcome = WANTS_ROOM;
         return;
     }
-    struct record *record = take_free(request);
-    if (record == NULL) {
-        request->outcome = WANTS_BLOCK;
-        return;
-    }
-    record->object = request->object;
-    record->function = request->function;
-    record->argument = request->argument;
-    record->argument_base = request->argument_base;
-    record->next = NULL;
-    record->postponed = 0;
-    record->stage = ARMED;
-    collector_wrote(record);
-    *find_row(record->object) = record;
-    rows_used++;
+    struct record_state *state = record->head.state;
+    store_relaxed(&state->hidden_object, request->object);
+    set_stage(record, ARMED);
+    record_index_add(&by_object, state);
+    request->record = NULL;
     request->outcome = DONE;
 }
 
@@ -421,19 +333,22 @@ static int set(struct request *request)
             return 0;
         case EXISTS:
             return refuse(EEXIST, "hapax_set_finalizer", "the object has a finalizer already");
-        case WANTS_BLOCK:
-            request->block = collector_alloc_root(sizeof *request->block);
-            if (request->block != NULL)
-                break;
-            errno = ENOMEM;
-            return -1;
-        case WANTS_ROWS:
-            free(request->rows);
-            request->rows = calloc(request->rows_room, sizeof *request->rows);
-            if (request->rows == NULL)
+        case WANTS_ROOM:
+            if (!record_index_fit(&by_object))
                 return -1;
         }
     }
+}
+
+/* What a request has left. The caller owns nothing. */
+static void let_go(struct request *request)
+{
+    struct record *record = request->record;
+    if (record == NULL)
+        return;
+    void *argument = record->argument;
+    give_free(record);
+    argument_drop(argument);
 }
 
 static int refuse_finalizer(const char *reason)
@@ -458,11 +373,11 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
     }
     if (base != object)
         return refuse_finalizer("the pointer does not lead to the object's first byte");
-    struct request request = {.object = ~(uintptr_t)base, .function = function, .argument = argument};
+    tidy();
+    struct request request = {.object = ~(uintptr_t)base};
     if (function == NULL) {
-        request.argument = NULL;
         collector_exclude(remove_excluded, &request);
-        argument_drop(request.argument);
+        let_go(&request);
         return 0;
     }
     if (collector_is_value(base))
@@ -471,16 +386,19 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
         errno = ENOMEM; /* a thread is memory, too */
         return -1;
     }
-    if (!argument_store(&request.argument, ARGUMENT_OF_FINALIZER, base, argument, __builtin_return_address(0)))
+    struct record *record = records_take(&records);
+    if (record == NULL)
         return -1;
-    if (request.argument != NULL)
-        request.argument_base = collector_base(request.argument);
-    int result = set(&request);
-    if (result != 0)
-        argument_drop(request.argument);
-    free(request.rows);
-    if (request.block != NULL)
-        collector_free_root(request.block);
+    request.record = record;
+    record->function = function;
+    int result = -1;
+    if (argument_store(&record->argument, ARGUMENT_OF_FINALIZER, base, argument, __builtin_return_address(0))) {
+        if (record->argument != NULL)
+            record->argument_base = collector_base(record->argument);
+        collector_wrote(record);
+        result = set(&request);
+    }
+    let_go(&request);
     keep_reachable(argument);
     keep_reachable(object);
     return result;
