@@ -75,6 +75,7 @@ public_tests = \
 internal_tests = \
 	tests/test_canonical \
 	tests/test_churn \
+	tests/test_counted_set \
 	tests/test_entries \
 	tests/test_hold \
 	tests/test_mark \
@@ -90,6 +91,7 @@ internal_tests = \
 
 tests_test_canonical_LDADD = $(internal_libs)
 tests_test_churn_LDADD = $(internal_libs)
+tests_test_counted_set_LDADD = $(internal_libs)
 tests_test_entries_LDADD = $(internal_libs)
 tests_test_hold_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)

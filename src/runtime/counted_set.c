@@ -14,8 +14,8 @@ struct change {
     struct counted_set *set;
     uintptr_t start;
     size_t size;
-    struct counted_range *rows;   /* for growth: new rows, and then the old ones */
-    size_t room;                  /* the set's own, and then that of the new rows */
+    struct counted_range *rows;   /* the new ones, and then the old ones */
+    size_t room;                  /* theirs. What add and take_away answer: the set's own; what it should be, or 0 */
     bool done;
     size_t count;
 };
@@ -47,11 +47,20 @@ static void add(void *data)
     change->done = true;
 }
 
-static void grow(void *data)
+/* How many rows it should have where most are free, or 0. */
+static size_t narrower_room(const struct counted_set *set)
+{
+    if (set->room == FIRST_ROOM || set->used >= set->room / 8)
+        return 0;
+    return set->room / 4 > FIRST_ROOM ? set->room / 4 : FIRST_ROOM;
+}
+
+/* Moves to the new rows, unless they are too few by now. */
+static void move(void *data)
 {
     struct change *change = data;
     struct counted_set *set = change->set;
-    if (set->room >= change->room)
+    if (set->used + 1 > change->room / 4 * 3)
         return;
     for (size_t i = 0; i < set->room; i++) {
         struct counted_range row = set->rows[i];
@@ -62,6 +71,20 @@ static void grow(void *data)
     set->rows = change->rows;
     set->room = change->room;
     change->rows = old;
+}
+
+/* False with ENOMEM. */
+static bool resize(struct counted_set *set, size_t room)
+{
+    struct change change = {.set = set, .room = room};
+    change.rows = calloc(room, sizeof *change.rows);
+    if (change.rows == NULL) {
+        errno = ENOMEM;
+        return false;
+    }
+    collector_exclude(move, &change);
+    free(change.rows);
+    return true;
 }
 
 /* Closes the gap: rows behind it that would no longer be found move up (Knuth, volume 3, 6.4, algorithm R). */
@@ -90,6 +113,7 @@ static void take_away(void *data)
     set->rows[row] = (struct counted_range){0};
     set->used--;
     free_row(set, row);
+    change->room = narrower_room(set);
 }
 
 bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size)
@@ -99,14 +123,8 @@ bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size)
         collector_exclude(add, &change);
         if (change.done)
             return true;
-        change.room = change.room == 0 ? FIRST_ROOM : change.room * 2;
-        change.rows = calloc(change.room, sizeof *change.rows);
-        if (change.rows == NULL) {
-            errno = ENOMEM;
+        if (!resize(set, change.room == 0 ? FIRST_ROOM : change.room * 2))
             return false;
-        }
-        collector_exclude(grow, &change);
-        free(change.rows);
     }
 }
 
@@ -129,5 +147,10 @@ bool counted_set_remove(struct counted_set *set, uintptr_t start, size_t size)
 {
     struct change change = {.set = set, .start = start, .size = size};
     collector_exclude(take_away, &change);
+    if (change.room != 0) {
+        int before = errno;
+        (void)resize(set, change.room);
+        errno = before;
+    }
     return change.done;
 }
