@@ -51,7 +51,9 @@ dist_man_MANS = \
 	man/hapax_version.3 \
 	man/hapax_wait_cleanups.3 \
 	man/hapax_weak_make.3 \
+	man/hapax_weak_map_each.3 \
 	man/hapax_weak_map_get.3 \
+	man/hapax_weak_map_get_or_set.3 \
 	man/hapax_weak_map_new.3 \
 	man/hapax_weak_map_remove.3 \
 	man/hapax_weak_map_set.3 \

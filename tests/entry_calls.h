@@ -190,7 +190,8 @@ static inline void call_weak_map(void)
 {
     hapax_weak_map *map = hapax_weak_map_new();
     right = map != NULL && hapax_weak_map_set(map, &fixed, &fixed) == 0 &&
-            hapax_weak_map_get(map, &fixed) == &fixed && hapax_weak_map_remove(map, &fixed);
+            hapax_weak_map_get(map, &fixed) == &fixed && hapax_weak_map_remove(map, &fixed) &&
+            hapax_weak_map_get_or_set(map, &fixed, map) == map;
 }
 static inline void call_mapped_file_open(void)
 {

@@ -66,6 +66,7 @@ public_tests = \
 	tests/test_weak \
 	tests/test_weak_map \
 	tests/test_weak_map_brought_back \
+	tests/test_weak_map_each \
 	tests/test_weak_map_finalizers \
 	tests/test_weak_map_life \
 	tests/test_weak_map_threads \

@@ -63,6 +63,39 @@ HAPAX_API int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *val
 HAPAX_API void *hapax_weak_map_get(hapax_weak_map *map, const void *key);
 
 /*
+ * The value of a key; if it has none, value becomes the one. What is there wins, in one step: of several threads that do
+ * this for one key, all get the same value.
+ *
+ *   key     to a collected object, or inside it, or to static data
+ *   value   any pointer but NULL; let go if another is there
+ *
+ * Returns: the value that is there then; NULL with errno on failure.
+ * Errors: as for hapax_weak_map_set.
+ * Threads: safe beside every other call, for the same key too.
+ * Keeps alive: the value that is there, as hapax_weak_map_set does, and so does the returned pointer. Does not keep alive:
+ * key, and value where another is there.
+ * Source: WeakMap.prototype.getOrInsert of ECMAScript; LoadOrStore of Go's sync.Map.
+ */
+HAPAX_API void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key, void *value);
+
+/*
+ * Calls visit for each entry. An entry that is in the map throughout, whose key lives throughout, is visited exactly once,
+ * and no entry twice. One that comes, goes or gets another value meanwhile may be visited with either, or not at all; if it
+ * was removed and comes back, perhaps again. A key that waits for its finalizer is visited too.
+ *
+ *   visit     may use the map, collect and allocate; false ends the iteration
+ *   context   handed through
+ *
+ * Returns: true if it came to the end; false if visit ended it, and with errno on failure.
+ * Errors: EINVAL where map or visit is NULL; ENOMEM where the thread is new to the collector and cannot be made known.
+ * Threads: safe beside every other call; takes a lock for an instant for each entry.
+ * Keeps alive: the key and the value during their visit, no others. Memory of dead entries is not given back meanwhile.
+ * Source: hapax_table_each; Java's WeakHashMap can be iterated likewise.
+ */
+HAPAX_API bool hapax_weak_map_each(hapax_weak_map *map,
+                                   bool (*visit)(const void *key, void *value, void *context), void *context);
+
+/*
  * Takes a key's value out of the map.
  *
  * Returns: whether there was one; false with errno on failure.

@@ -201,53 +201,77 @@ hapax_weak_map *hapax_weak_map_new(void)
     return map;
 }
 
-static int add(struct hapax_weak_map *map, const void *key, void *value, uint64_t hash, uint64_t ticket)
+/* What a value does to one that is there. */
+enum put { REPLACE, GIVE_WAY };
+
+/* Puts a value into an entry, which this thread holds: so a collection does not give the entry up, even where it was
+ * removed. Answers what is there then. Release: whoever gets the value finds what was written into it; acquire: as in get. */
+static void *put_value(struct weak_map_entry *entry, void *value, enum put put)
 {
-    static const char function[] = "hapax_weak_map_set";
+    uintptr_t seen = 0;
+    if (put == REPLACE)
+        store_release(&entry->value, (uintptr_t)value);
+    else if (!cas_acq_rel(&entry->value, &seen, (uintptr_t)value))
+        return (void *)seen;
+    return value;
+}
+
+static void *add(struct hapax_weak_map *map, const void *key, void *value, enum put put, uint64_t hash, uint64_t ticket,
+                 const char *function)
+{
     void *base;
-    if (memory_place(key, &base) == MEMORY_FOREIGN)
-        return refuse(EINVAL, function, "the key leads neither to collected memory nor to static data");
+    if (memory_place(key, &base) == MEMORY_FOREIGN) {
+        refuse(EINVAL, function, "the key leads neither to collected memory nor to static data");
+        return NULL;
+    }
     struct weak_map_entry *entry = thread_alloc_plain(thread_self, sizeof *entry);
     if (entry == NULL)
-        return -1;
+        return NULL;
     entry->in_trie.hash = hash;
     store_relaxed(&entry->key, key);
     entry->waiter.base = (uintptr_t)base;
     store_relaxed(&entry->value, (uintptr_t)value); /* the trie's release publishes it */
     struct weak_map_entry *found = weak_set_publish(&map->set, &entry->in_trie, is_entry_of, key, ticket);
-    if (found == NULL)
-        return -1;
-    if (found != entry)
-        store_release(&found->value, (uintptr_t)value);
+    void *there = found == NULL ? NULL : found == entry ? value : put_value(found, value, put);
     keep_reachable(found);
     keep_reachable(entry);
-    return 0;
+    return there;
 }
 
-int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *value)
+/* Answers the value that is there then, or NULL with errno. */
+static void *set_value(struct hapax_weak_map *map, const void *key, void *value, enum put put, const char *function)
 {
-    if (map == NULL || key == NULL)
-        return refuse_map(map, "hapax_weak_map_set");
-    if (value == NULL)
-        return refuse(EINVAL, "hapax_weak_map_set", "the value is NULL");
+    if (map == NULL || key == NULL) {
+        refuse_map(map, function);
+        return NULL;
+    }
+    if (value == NULL) {
+        refuse(EINVAL, function, "the value is NULL");
+        return NULL;
+    }
     if (thread_enter() == NULL)
-        return -1;
-    int before = errno, result = 0;
+        return NULL;
+    int before = errno;
     uint64_t hash = hash_pointer(key), ticket;
     struct weak_map_entry *entry = find(map, key, hash, &ticket);
-    if (entry != NULL)
-        /* Release: whoever gets the value finds what was written into it. Held by this thread, the entry is not given
-         * up by a collection, even where it was removed. */
-        store_release(&entry->value, (uintptr_t)value);
-    else
-        result = add(map, key, value, hash, ticket);
+    void *there = entry != NULL ? put_value(entry, value, put) : add(map, key, value, put, hash, ticket, function);
     keep_reachable(entry);
     keep_reachable(value);
     keep_reachable(key);
     keep_reachable(map);
-    if (result == 0)
+    if (there != NULL)
         errno = before;
-    return result;
+    return there;
+}
+
+int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *value)
+{
+    return set_value(map, key, value, REPLACE, "hapax_weak_map_set") != NULL ? 0 : -1;
+}
+
+void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key, void *value)
+{
+    return set_value(map, key, value, GIVE_WAY, "hapax_weak_map_get_or_set");
 }
 
 void *hapax_weak_map_get(hapax_weak_map *map, const void *key)
@@ -284,4 +308,47 @@ bool hapax_weak_map_remove(hapax_weak_map *map, const void *key)
     keep_reachable(key);
     keep_reachable(map);
     return had;
+}
+
+struct visit {
+    bool (*visit)(const void *key, void *value, void *context);
+    void *context;
+};
+
+/* The key of an entry, which the caller holds, under a pointer that keeps the key alive; NULL: it is dead. */
+static const void *strong_key(struct weak_map_entry *entry)
+{
+    const void *key = reveal((void *)(uintptr_t)load_relaxed(&entry->key));
+    if (key == NULL)
+        return NULL;
+    /* A collection that began before the address was in a register may have found the key dead. When none runs any more, such
+     * an entry is given up; one that begins from here on finds the register. */
+    collector_wait();
+    return load_relaxed(&entry->key) == key ? key : NULL;
+}
+
+static bool visit_pair(void *object, void *data)
+{
+    const struct visit *visit = data;
+    struct weak_map_entry *entry = object;
+    const void *key = strong_key(entry);
+    void *value = key != NULL ? (void *)load_acquire(&entry->value) : NULL;     /* acquire: as in get */
+    bool go_on = value == NULL || visit->visit(key, value, visit->context);
+    keep_reachable(value);
+    keep_reachable(key);
+    return go_on;
+}
+
+bool hapax_weak_map_each(hapax_weak_map *map, bool (*visit)(const void *key, void *value, void *context), void *context)
+{
+    if (map == NULL || visit == NULL) {
+        refuse(EINVAL, "hapax_weak_map_each", map == NULL ? "the map is NULL" : "the function is NULL");
+        return false;
+    }
+    if (thread_enter() == NULL)
+        return false;
+    struct visit each = {visit, context};
+    bool to_the_end = registry_each(map->set.registry, visit_pair, &each);
+    keep_reachable(map);
+    return to_the_end;
 }
