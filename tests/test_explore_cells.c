@@ -2,6 +2,7 @@
 #include "config.h"
 
 #include "explored_objects.h"
+#include "world.h"
 
 #include <hapax.h>
 
@@ -177,6 +178,35 @@ static const struct scenario map_get_set = {
     .name = "weak-map-get-set-collect", .preemptions = 1, .random_runs = 2000,
     .begin = with_a_map, .threads = {collects, looks_up, replaces}, .end = end_with_a_map};
 
+static unsigned visited[10];
+
+/* A key that is visited lives until the visit is over, whatever a collection has found before. */
+static bool must_stay(const void *key, void *value, void *context)
+{
+    const struct object *object = key;
+    unsigned number = object->number == 9 ? 9 : 0;
+    (void)context;
+    must_be(object, number);
+    for (unsigned i = 0; i < 4; i++) {
+        world_pause();
+        must_be(object, number);
+    }
+    must_be(value, number == 9 ? 9 : 1);
+    MUST(++visited[number] == 1, "key %u is visited twice", number);
+    return true;
+}
+
+static void visits(void)
+{
+    memset(visited, 0, sizeof visited);
+    MUST(hapax_weak_map_each(roots->map, must_stay, NULL), "the visit came to no end");
+    MUST(visited[0] == 1, "a key was not visited");
+}
+
+static const struct scenario map_each = {
+    .name = "weak-map-each-collect", .preemptions = 2, .random_runs = 1000,
+    .begin = with_a_map, .threads = {collects, visits}, .end = end};
+
 int main(int argc, char **argv)
 {
     explore_begin(argc, argv);
@@ -186,6 +216,7 @@ int main(int argc, char **argv)
     explore(&address_again);
     explore(&address_again_collect);
     explore(&map_get_set);
+    explore(&map_each);
     script.between = bring_the_box_back;
     explore(&value_bring_back);
     return explore_end();

@@ -6,7 +6,6 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 /* ---- Visiting ---- */
 
@@ -126,95 +125,6 @@ Test(weak_map_each, refuses_what_is_missing)
     cr_expect_eq(errno, EINVAL);
 }
 
-/* ---- Beside collections that find keys dead ---- */
-
-static atomic_bool done, between;
-static atomic_uint wrong;
-static hapax_weak_map *shared;
-static GC_on_collection_event_proc ours;
-
-/* The dead are not settled yet, the world runs: whoever visits has time. */
-static void GC_CALLBACK dawdle(GC_EventType event)
-{
-    if (event == GC_EVENT_MARK_END)
-        atomic_store(&between, true);
-    if (event == GC_EVENT_RECLAIM_START) {
-        usleep(2000);
-        atomic_store(&between, false);
-    }
-    ours(event);
-}
-
-/* What is told of a key's death; never freed. */
-struct fate {
-    atomic_bool dead;
-};
-
-struct fated {
-    void *overwritten_when_free;
-    struct fate *fate;
-};
-
-static void note_death(void *fate)
-{
-    atomic_store(&((struct fate *)fate)->dead, true);
-}
-
-static bool is_not_dying(const void *key, void *value, void *context)
-{
-    struct fate *fate = ((const struct fated *)key)->fate;
-    (void)value;
-    (void)context;
-    if (!atomic_load(&between))
-        return true;
-    /* Whatever the collection that runs finds dead is told so in the end: not this key, which is held here. */
-    while (atomic_load(&between))
-        usleep(100);
-    (void)hapax_wait_cleanups(10000);
-    if (atomic_load(&fate->dead))
-        atomic_fetch_add(&wrong, 1u);
-    hapax_keep_alive(key);
-    return true;
-}
-
-static void *visit_all(void *unused)
-{
-    (void)unused;
-    while (!atomic_load(&done))
-        if (!hapax_weak_map_each(shared, is_not_dying, NULL))
-            abort();
-    return NULL;
-}
-
-static NOINLINE void set_short_lived(void)
-{
-    for (size_t i = 0; i < 300; i++) {
-        struct fated *key = hapax_alloc(sizeof *key);
-        key->fate = calloc(1, sizeof *key->fate);
-        cr_assert_eq(hapax_add_cleanup(key, note_death, key->fate, NULL), 0);
-        set(shared, key, "short-lived");
-    }
-}
-
-Test(weak_map_each, gives_no_key_that_is_dead)
-{
-    enum { THREADS = 2, COLLECTIONS = 60 };
-    pthread_t threads[THREADS];
-    shared = new_map();
-    ours = GC_get_on_collection_event();
-    GC_set_on_collection_event(dawdle);
-    for (unsigned i = 0; i < THREADS; i++)
-        cr_assert_eq(pthread_create(&threads[i], NULL, visit_all, NULL), 0);
-    for (unsigned i = 0; i < COLLECTIONS; i++) {
-        set_short_lived();
-        hapax_collect();
-    }
-    atomic_store(&done, true);
-    for (unsigned i = 0; i < THREADS; i++)
-        pthread_join(threads[i], NULL);
-    cr_expect_eq(atomic_load(&wrong), 0);
-}
-
 /* ---- Unless it has one ---- */
 
 Test(weak_map_or_set, what_is_there_wins)
@@ -257,6 +167,7 @@ Test(weak_map_or_set, refuses_what_is_missing)
 }
 
 enum { RACERS = 4, RACES = 20000 };
+static hapax_weak_map *shared;
 static struct object **race_keys;
 static void *winners[RACERS][RACES / 100];
 static atomic_uint started;
