@@ -54,10 +54,14 @@ hapax_core_sources = \
 	src/collector/reach.h \
 	src/debug/argument_proxy.c \
 	src/debug/argument_proxy.h \
+	src/debug/often.c \
+	src/debug/often.h \
 	src/debug/report.c \
 	src/debug/report.h \
 	src/debug/source_place.c \
 	src/debug/source_place.h \
+	src/debug/words.c \
+	src/debug/words.h \
 	src/library/collect.c \
 	src/library/library.c \
 	src/library/library.h \

@@ -25,15 +25,40 @@ void environment_forget(const char *prefix)
     *kept = NULL;
 }
 
-bool environment_debug(const char *word)
+const char *environment_debug_words(void)
 {
-    const char *list = secure_getenv("HAPAX_DEBUG");
-    size_t length = strlen(word);
+    return secure_getenv("HAPAX_DEBUG");
+}
+
+/* What follows the first item of the list that begins with these characters. */
+static const char *find_item(const char *beginning)
+{
+    const char *list = environment_debug_words();
+    size_t length = strlen(beginning);
     while (list != NULL && *list != '\0') {
         size_t item = strcspn(list, ",");
-        if (item == length && strncmp(list, word, length) == 0)
-            return true;
+        if (item >= length && strncmp(list, beginning, length) == 0 && strchr(",=", list[length]) != NULL)
+            return list + length;
         list += item + (list[item] == ',');
     }
-    return false;
+    return NULL;
+}
+
+static bool has_item(const char *word)
+{
+    const char *end = find_item(word);
+    return end != NULL && *end != '=';
+}
+
+bool environment_debug(const char *word)
+{
+    return has_item(word) || has_item("all");
+}
+
+unsigned long environment_debug_number(const char *word, unsigned long plainly)
+{
+    const char *end = find_item(word);
+    if (end != NULL && *end == '=')
+        return strtoul(end + 1, NULL, 10);
+    return environment_debug(word) ? plainly : 0;
 }

@@ -15,7 +15,9 @@
 #include "collector/collector.h"
 #include "collector/mark.h"
 #include "debug/argument_proxy.h"
+#include "debug/often.h"
 #include "debug/report.h"
+#include "debug/words.h"
 #include "runtime/background.h"
 #include "runtime/external.h"
 #include "runtime/roots.h"
@@ -228,6 +230,8 @@ int start_parts(void)
         return -1;
     threads = true;
     weak_map_start();
+    debug_words_check();
+    debug_often_start();
     argument_proxy_start();
     if (watch_own_forks() != 0 || debug_report_start() != 0 || executor_start_up(chore) != 0 ||
         collector_start(&hooks) != 0)

@@ -7,11 +7,16 @@
 
 static_assert(RUN_GRANULES < 64, "a bit for each size");
 
+void (*runs_before_value)(void);
+
 void *runs_alloc_anew(struct runs *runs, size_t size)
 {
     size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
     void *object = NULL;
-    if (granules > RUN_GRANULES) {
+    bool alone = unlikely(runs_before_value != NULL) && runs->kind != COLLECTOR_PLAIN;
+    if (alone)
+        runs_before_value();
+    if (granules > RUN_GRANULES || alone) {
         object = collector_alloc_one(runs->kind, size);
     } else {
         collector_check();

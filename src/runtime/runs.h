@@ -21,6 +21,10 @@ struct runs {
     void *of_size[RUN_GRANULES + 1];    /* in granules */
 };
 
+/* A matter of debugging: NULL, or called before each value is allocated, which then comes by itself and not from a run. The
+ * caller owns nothing. Set at the library's start. */
+extern void (*runs_before_value)(void);
+
 /* runs_alloc where no object of this size is at hand. */
 void *runs_alloc_anew(struct runs *runs, size_t size);
 
