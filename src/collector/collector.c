@@ -228,6 +228,12 @@ void collector_let_through(sigset_t *blocked)
     sigdelset(blocked, SIGBUS);
 }
 
+bool collector_is_stopped(uint64_t blocked)
+{
+    /* bdwgc's handler of the one waits for the other. */
+    return (blocked >> (GC_get_suspend_signal() - 1) & 1) != 0 && (blocked >> (GC_get_thr_restart_signal() - 1) & 1) == 0;
+}
+
 /* A thread may block all signals; one that does not answer the collector's would never stop for it. */
 static void let_signals_through(void)
 {

@@ -133,5 +133,8 @@ void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes);
 /* Takes out of a set those signals that a known thread must not block: the collector stops and restarts threads with
  * them, or learns of writes. */
 void collector_let_through(sigset_t *blocked);
+/* While the world is stopped: whether a thread of which the system says that it blocks these signals, a bit each from 1 on,
+ * stands still for the collector. */
+bool collector_is_stopped(uint64_t blocked);
 
 #endif

@@ -22,9 +22,10 @@ bool debug_report_of_collections;
 static bool is_on;
 
 struct report {
-    bool is_collection;
+    enum { NEVER_DIES, UNKNOWN_THREAD, COLLECTION } about;
     union {
         struct never_dies never_dies;
+        struct unknown_thread thread;
         struct collection_report collection;
     };
 };
@@ -53,13 +54,19 @@ static bool put(const struct report *report)
 
 bool debug_report_never_dies(const struct never_dies *never_dies)
 {
-    struct report report = {.is_collection = false, .never_dies = *never_dies};
+    struct report report = {.about = NEVER_DIES, .never_dies = *never_dies};
+    return put(&report);
+}
+
+bool debug_report_unknown_thread(const struct unknown_thread *thread)
+{
+    struct report report = {.about = UNKNOWN_THREAD, .thread = *thread};
     return put(&report);
 }
 
 void debug_report_collected(const struct collection_report *collection)
 {
-    struct report report = {.is_collection = true, .collection = *collection};
+    struct report report = {.about = COLLECTION, .collection = *collection};
     if (!put(&report))
         add_relaxed(&lost, 1u);
 }
@@ -105,6 +112,14 @@ static void print_never_dies(const struct never_dies *report)
             report->object, reasons[report->reason], site);
 }
 
+static void print_unknown_thread(const struct unknown_thread *thread)
+{
+    fprintf(stderr,
+            "hapax: thread %d (%s) is not known to the collector: what only its stack reaches is collected; it has to call "
+            "hapax_init before it holds anything collected\n",
+            thread->task, thread->name);
+}
+
 static void print_collection(const struct collection_report *report)
 {
     fprintf(stderr,
@@ -125,10 +140,17 @@ void debug_report_print(void)
     for (uint64_t number; (number = load_relaxed(&printed)) != load_acquire(&written);) { /* acquire: pairs with put */
         struct report report = reports[number % ROOM];
         store_release(&printed, number + 1);   /* release: it has been read */
-        if (report.is_collection)
-            print_collection(&report.collection);
-        else
+        switch (report.about) {
+        case NEVER_DIES:
             print_never_dies(&report.never_dies);
+            break;
+        case UNKNOWN_THREAD:
+            print_unknown_thread(&report.thread);
+            break;
+        case COLLECTION:
+            print_collection(&report.collection);
+            break;
+        }
     }
     uint64_t missing = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
     if (missing > 0)
@@ -200,7 +222,7 @@ int debug_report_start(void)
     if (done)
         return 0;
     debug_report_of_collections = environment_debug("stats");
-    is_on = debug_report_of_collections || environment_debug("cleanups");
+    is_on = debug_report_of_collections || environment_debug("cleanups") || environment_debug("threads");
     if (is_on) {
         if (sem_init(&wake, 0, 0) != 0)
             return -1;

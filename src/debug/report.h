@@ -1,4 +1,4 @@
-/* HAPAX_DEBUG=cleanups and HAPAX_DEBUG=stats: what collections find out, told on standard error.
+/* HAPAX_DEBUG=cleanups, stats and threads: what collections find out, told on standard error.
  *
  * A collection leaves its reports in memory of ours. A thread that the collector does not know prints them, and whoever
  * calls hapax_collect, so that they are out when that returns. */
@@ -22,6 +22,12 @@ struct never_dies {
     enum debug_report_reason reason;
 };
 
+/* One that the collector does not know. */
+struct unknown_thread {
+    int task;                   /* the system's number */
+    char name[20];
+};
+
 /* What one collection was like. */
 struct collection_report {
     uint64_t number, pause_ns, library_ns, heap_bytes, free_bytes;
@@ -36,6 +42,7 @@ int debug_report_start(void);
 
 /* Inside a collection. False where there is no room now. */
 bool debug_report_never_dies(const struct never_dies *report);
+bool debug_report_unknown_thread(const struct unknown_thread *thread);
 void debug_report_collected(const struct collection_report *report);
 /* reclaim_end: has what has come printed. */
 void debug_report_wake(void);

@@ -17,6 +17,7 @@
 #include "debug/argument_proxy.h"
 #include "debug/often.h"
 #include "debug/report.h"
+#include "debug/unknown_threads.h"
 #include "debug/words.h"
 #include "runtime/background.h"
 #include "runtime/external.h"
@@ -59,6 +60,7 @@ static void mark_end(void)
     registry_mark_end();
     finalizer_mark_condemned();
     cleanup_mark_end();
+    unknown_threads_mark_end();
     uint64_t spent = monotonic_ns() - begin;
     store_relaxed(&last_pause_ns, spent);
     add_relaxed(&collector_ns, spent);
@@ -159,6 +161,7 @@ static void after_fork_in_child(void)
     background_fork_child();
     executor_fork_child();
     debug_report_fork_child();
+    unknown_threads_fork_child();
 }
 
 /* Forks are watched from the moment the library is loaded, since the first call may come beside one. Where the collector
@@ -232,6 +235,7 @@ int start_parts(void)
     weak_map_start();
     debug_words_check();
     debug_often_start();
+    unknown_threads_start();
     argument_proxy_start();
     if (watch_own_forks() != 0 || debug_report_start() != 0 || executor_start_up(chore) != 0 ||
         collector_start(&hooks) != 0)
