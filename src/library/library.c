@@ -17,6 +17,7 @@
 #include "debug/argument_proxy.h"
 #include "debug/often.h"
 #include "debug/report.h"
+#include "debug/table_watch.h"
 #include "debug/unknown_threads.h"
 #include "debug/words.h"
 #include "runtime/background.h"
@@ -235,6 +236,7 @@ int start_parts(void)
     weak_map_start();
     debug_words_check();
     debug_often_start();
+    table_watch_start();
     unknown_threads_start();
     argument_proxy_start();
     if (watch_own_forks() != 0 || debug_report_start() != 0 || executor_start_up(chore) != 0 ||

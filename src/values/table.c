@@ -8,6 +8,7 @@
 #include "base/park.h"
 #include "base/refuse.h"
 #include "collector/collector.h"
+#include "debug/table_watch.h"
 #include "runtime/thread.h"
 
 #include <errno.h>
@@ -16,16 +17,28 @@
 
 static uintptr_t doubt(void *context, void *object)
 {
-    return weak_set_doubt(context, object);
+    struct hapax_table *table = context;
+    if (unlikely(table->watched != NULL))
+        table_watch_doubted(table->watched, ((const struct trie_object *)object)->hash);
+    return weak_set_doubt(&table->set, object);
 }
 
 static void *settle(void *context, uintptr_t doubted)
 {
-    (void)context;
-    void *unfound = weak_set_staying(doubted);
+    struct hapax_table *table = context;
+    void *unfound = weak_set_staying(doubted), *left;
     if (unfound != NULL)
-        return collector_survived(unfound) ? unfound : NULL;
-    return weak_set_settle(doubted, collector_survived);
+        left = collector_survived(unfound) ? unfound : NULL;
+    else
+        left = weak_set_settle(doubted, collector_survived);
+    if (unlikely(table->watched != NULL) && left == NULL)
+        table_watch_evicted(table->watched);
+    return left;
+}
+
+static const char *name_of_values(const struct hapax_table *table)
+{
+    return table->type.name != NULL ? table->type.name : table->is_strings ? "string" : "value";
 }
 
 static bool is_same(const void *object, const void *other)
@@ -40,7 +53,7 @@ static const char *type_of(void *context, const void *object)
     if (trie_find(&table->set.trie, ((const struct trie_object *)object)->hash, is_same, object, &ticket) == NULL &&
         !(load_relaxed(&table->has_lone_values) && registry_contains(table->set.registry, object)))
         return NULL;
-    return table->type.name != NULL ? table->type.name : table->is_strings ? "string" : "value";
+    return name_of_values(table);
 }
 
 static const struct registry_kind values = {
@@ -73,6 +86,7 @@ hapax_table *hapax_table_new(const struct hapax_type *type, unsigned flags)
                         table->type.copy == NULL && table->type.flags == 0;
     if (!weak_set_init(&table->set, &values, table, flags & HAPAX_TABLE_KEEPS_VALUES ? &table->kept : NULL))
         return NULL;
+    table->watched = table_watch_new(table, name_of_values(table));
     collector_wrote(table);
     return table;
 }
@@ -153,7 +167,7 @@ hapax_handle table_intern(struct hapax_table *table, const void *value, size_t s
     if (handle == NULL) {
         int before = errno;
         /* The type's functions may come to cancellation points: not while an object is half published. */
-        bool calls = table->type.equal != NULL || table->type.copy != NULL;
+        bool is_new = true, calls = table->type.equal != NULL || table->type.copy != NULL;
         int cancellation = calls ? cancellation_off() : 0;
         if (table->type.equal != NULL && !table->type.equal(value, value, size)) {
             handle = intern_alone(table, &key, hash);
@@ -161,12 +175,15 @@ hapax_handle table_intern(struct hapax_table *table, const void *value, size_t s
             struct hapax_canonical *canonical = new_canonical(table, &key, hash);
             if (canonical != NULL)
                 handle = weak_set_publish(&table->set, &canonical->in_trie, table_equal, &key, ticket);
+            is_new = handle == canonical;
             keep_reachable(canonical);
         }
         if (calls)
             cancellation_restore(cancellation);
         if (handle != NULL)
             errno = before;
+        if (unlikely(table->watched != NULL) && handle != NULL && is_new)
+            table_watch_interned(table->watched, hash);
     }
     keep_reachable(table);
     return handle;

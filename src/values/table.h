@@ -14,6 +14,7 @@ struct hapax_table {
     struct hapax_type type;     /* a copy */
     atomic_bool has_lone_values;    /* of those that do not equal themselves: in the registry, but not in the trie */
     void *_Atomic kept;         /* the registry's words, where the table keeps its values */
+    struct watched_table *watched;  /* see debug/table_watch.h; NULL: nobody watches */
 };
 
 /* The value in question, on its way through the trie. */
