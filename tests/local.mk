@@ -78,6 +78,7 @@ public_tests = \
 
 internal_tests = \
 	tests/test_canonical \
+	tests/test_cells \
 	tests/test_churn \
 	tests/test_counted_set \
 	tests/test_entries \
@@ -94,6 +95,7 @@ internal_tests = \
 	tests/test_trie_life
 
 tests_test_canonical_LDADD = $(internal_libs)
+tests_test_cells_LDADD = $(internal_libs)
 tests_test_churn_LDADD = $(internal_libs)
 tests_test_counted_set_LDADD = $(internal_libs)
 tests_test_entries_LDADD = $(internal_libs)

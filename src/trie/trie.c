@@ -115,6 +115,17 @@ static atomic_word *find_place(struct trie_line *line, uintptr_t entry)
     return NULL;
 }
 
+void trie_remove(struct trie *trie, struct trie_object *object)
+{
+    atomic_count *version = stripe_of(trie, object->hash);
+    trie_wait_and_own_stripe(version);
+    /* Held, it is not in doubt, and nobody moves it while the stripe is owned. */
+    atomic_word *place = find_place(home_line(trie, object->hash), entry_of(object, object->hash));
+    if (place != NULL)
+        store_relaxed(place, (uintptr_t)0);     /* leaving the stripe releases it */
+    leave_stripe(version);
+}
+
 atomic_word *trie_doubt(struct trie *trie, struct trie_object *object)
 {
     uint64_t hash = object->hash, shape = load_relaxed(&trie->shape), half = shape_half(shape);

@@ -52,6 +52,9 @@ enum trie_outcome {
 enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket, atomic_word *announced);
 bool trie_make_room(struct trie *trie);
 
+/* Takes out the entry of an object that the caller holds, and that nobody is to find any more. The caller owns nothing. */
+void trie_remove(struct trie *trie, struct trie_object *object);
+
 /* Begins to grow where about `count` entries are too many for the root. Inserts then do the work, with trie_help. */
 void trie_consider_growth(struct trie *trie, uint64_t count);
 void trie_help(struct trie *trie);

@@ -19,11 +19,64 @@
 struct hapax_weak_cell {
     struct trie_object in_trie;
     atomic_word word;       /* see weak_word.h */
-    const void *base;       /* of the object; NULL: static data, which never dies */
+    union {
+        const void *base;   /* of the object; NULL: static data, which never dies */
+        struct hapax_weak_cell *next;   /* DEAD: of those that are to leave the trie */
+    };
+    _Atomic enum {
+        FOUND,              /* in the trie */
+        DEAD,               /* the same, but its object is dead: kept until it has left the trie */
+        LEFT,               /* the registry alone knows it, until nobody holds it */
+    } stage;
 };
 
-/* The cells of all living objects. In root memory of the collector: the trie's first lines are collected. */
-static struct weak_set *_Atomic all_cells;
+/* In root memory of the collector: the trie's first lines are collected. */
+struct weak_set *_Atomic weak_cells;
+
+/* ---- Cells that outlive their objects ---- */
+
+/* A new object at the same address has the same hash: cells of dead ones would be in its way for as long as somebody holds
+ * them. So they leave the trie soon after the collection that has found their objects dead. Changed by collections, and while
+ * none can run. */
+static struct hapax_weak_cell *_Atomic dead_cells;
+
+/* reclaim_end. */
+static void put_dead(struct hapax_weak_cell *cell)
+{
+    store_relaxed(&cell->stage, DEAD);
+    cell->next = load_relaxed(&dead_cells);
+    store_relaxed(&dead_cells, cell);
+}
+
+static void take_dead(void *taken)
+{
+    struct hapax_weak_cell *cell = load_relaxed(&dead_cells);
+    if (cell != NULL)
+        store_relaxed(&dead_cells, cell->next);
+    *(struct hapax_weak_cell **)taken = cell;
+}
+
+/* Takes one out of the trie; false: there is none. The caller owns nothing. */
+static bool remove_dead(struct weak_set *set)
+{
+    if (likely(load_relaxed(&dead_cells) == NULL))
+        return false;
+    struct hapax_weak_cell *cell;
+    collector_exclude(take_dead, &cell);
+    if (cell == NULL)
+        return false;
+    trie_remove(&set->trie, &cell->in_trie);
+    store_relaxed(&cell->stage, LEFT);
+    keep_reachable(cell);
+    return true;
+}
+
+static void care(void *set)
+{
+    while (remove_dead(set))
+        ;
+    weak_set_care(set);
+}
 
 /* ---- A collection ---- */
 
@@ -39,14 +92,16 @@ static const void *subject(void *object)
     return NULL;
 }
 
-/* A cell that somebody holds stays in the trie, where nobody finds it. */
+/* A cell that somebody holds stays where it is: he may be amidst a move inside the trie. */
 static uintptr_t doubt(void *context, void *object)
 {
     struct hapax_weak_cell *cell = object;
     weak_word_doubt(&cell->word);
-    if (collector_is_marked(cell))
+    if (load_relaxed(&cell->stage) == LEFT || collector_is_marked(cell))
         return weak_set_stays(cell);
     collector_mark(cell); /* its memory, until it is settled */
+    if (load_relaxed(&cell->stage) == DEAD)
+        return weak_set_stays(cell);
     return weak_set_doubt(context, &cell->in_trie);
 }
 
@@ -59,15 +114,18 @@ static bool survived(const void *object)
 static void *settle(void *context, uintptr_t doubted)
 {
     (void)context;
-    void *held = weak_set_staying(doubted);
+    struct hapax_weak_cell *held = weak_set_staying(doubted);
     if (held == NULL)
         return weak_set_settle(doubted, survived);
-    (void)survived(held);
+    if (!collector_survived(held))
+        return NULL;
+    if (!survived(held) && load_relaxed(&held->stage) == FOUND)
+        put_dead(held);
     return held;
 }
 
 static const struct registry_kind cells = {
-    .subject = subject, .doubt = doubt, .prefetch = weak_set_prefetch, .settle = settle, .care = weak_set_care};
+    .subject = subject, .doubt = doubt, .prefetch = weak_set_prefetch, .settle = settle, .care = care};
 
 /* ---- The table of cells ---- */
 
@@ -82,7 +140,7 @@ static struct weak_set *new_cells(void)
 
 static struct weak_set *the_cells(void)
 {
-    struct weak_set *set = load_acquire(&all_cells); /* acquire: it is filled in */
+    struct weak_set *set = load_acquire(&weak_cells); /* acquire: it is filled in */
     if (likely(set != NULL))
         return set;
     int before = errno;
@@ -93,7 +151,7 @@ static struct weak_set *the_cells(void)
     }
     /* Release: it is filled in. One that lost the race stays behind, empty: its registry is known to collections. */
     errno = before;
-    return cas_acq_rel(&all_cells, &set, fresh) ? fresh : set;
+    return cas_acq_rel(&weak_cells, &set, fresh) ? fresh : set;
 }
 
 static bool is_cell_of(const void *object, const void *address)
@@ -105,7 +163,7 @@ static bool is_cell_of(const void *object, const void *address)
 
 uint64_t weak_count(void)
 {
-    struct weak_set *set = load_acquire(&all_cells);
+    struct weak_set *set = load_acquire(&weak_cells);
     return set != NULL ? registry_count(set->registry) : 0;
 }
 
@@ -119,11 +177,15 @@ static hapax_weak make(struct thread *self, struct weak_set *set, const void *po
         refuse(EINVAL, "hapax_weak_make", "the pointer leads neither to collected memory nor to static data");
         return NULL;
     }
+    /* Where no thread of ours cares, more leave than come. */
+    if (remove_dead(set))
+        (void)remove_dead(set);
     struct hapax_weak_cell *cell = thread_alloc_plain(self, sizeof *cell);
     if (cell == NULL)
         return NULL;
     cell->in_trie.hash = hash;
     cell->base = base;
+    store_relaxed(&cell->stage, FOUND);
     store_relaxed(&cell->word, (uintptr_t)pointer); /* the trie's release publishes it */
     return weak_set_publish(set, &cell->in_trie, is_cell_of, pointer, ticket);
 }
