@@ -60,6 +60,8 @@ hapax_core_sources = \
 	src/debug/report.h \
 	src/debug/source_place.c \
 	src/debug/source_place.h \
+	src/debug/stale.c \
+	src/debug/stale.h \
 	src/debug/table_watch.c \
 	src/debug/table_watch.h \
 	src/debug/unknown_threads.c \

@@ -100,7 +100,7 @@ size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *i
 void *collector_mark_word(uintptr_t word, size_t *scan);
 /* How many bytes of this object are to be searched for pointers. */
 size_t collector_scan_size(const void *base);
-void collector_unmark(const void *base);
+void collector_unmark(const void *base);    /* inside reclaim_end too, for what takes up whole pages */
 /* Calls visit for each marked object that is to be searched for pointers. */
 void collector_each_marked(void (*visit)(const void *base, size_t scan));
 /* Only inside reclaim_end, for what was the base of an object at mark_end: whether it lives on. */

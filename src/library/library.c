@@ -17,6 +17,7 @@
 #include "debug/argument_proxy.h"
 #include "debug/often.h"
 #include "debug/report.h"
+#include "debug/stale.h"
 #include "debug/table_watch.h"
 #include "debug/unknown_threads.h"
 #include "debug/words.h"
@@ -61,6 +62,7 @@ static void mark_end(void)
     registry_mark_end();
     finalizer_mark_condemned();
     cleanup_mark_end();
+    stale_mark_end();
     unknown_threads_mark_end();
     uint64_t spent = monotonic_ns() - begin;
     store_relaxed(&last_pause_ns, spent);
@@ -71,6 +73,7 @@ static void brought_back(const void *object)
 {
     ephemeron_brought_back(object);
     finalizer_brought_back(object);
+    stale_brought_back();
 }
 
 static void report_collection(uint64_t reclaim_ns)
@@ -97,6 +100,7 @@ static void report_collection(uint64_t reclaim_ns)
 static void reclaim_end(void)
 {
     uint64_t begin = monotonic_ns();
+    stale_reclaim_begin();
     finalizer_settle();
     uint64_t evicted = registry_reclaim_end();
     cleanup_reclaim_end();
@@ -107,6 +111,7 @@ static void reclaim_end(void)
     executor_wake();
     churn_reclaim_end(evicted);
     external_reclaim_end();
+    stale_reclaim_end();
     uint64_t spent = monotonic_ns() - begin;
     add_relaxed(&collections, 1u);
     add_relaxed(&collector_ns, spent);
@@ -237,6 +242,8 @@ int start_parts(void)
     debug_words_check();
     debug_often_start();
     table_watch_start();
+    if (stale_start() != 0)
+        return -1;
     unknown_threads_start();
     argument_proxy_start();
     if (watch_own_forks() != 0 || debug_report_start() != 0 || executor_start_up(chore) != 0 ||

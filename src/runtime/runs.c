@@ -8,15 +8,25 @@
 static_assert(RUN_GRANULES < 64, "a bit for each size");
 
 void (*runs_before_value)(void);
+size_t (*runs_value_size)(size_t size);
+
+/* Whether it was a value, which then comes by itself. */
+static bool is_for_debugging(const struct runs *runs, size_t *size)
+{
+    if (runs->kind == COLLECTOR_PLAIN || (runs_before_value == NULL && runs_value_size == NULL))
+        return false;
+    if (runs_before_value != NULL)
+        runs_before_value();
+    if (runs_value_size != NULL)
+        *size = runs_value_size(*size);
+    return true;
+}
 
 void *runs_alloc_anew(struct runs *runs, size_t size)
 {
     size_t granules = (size + COLLECTOR_GRANULE - 1) / COLLECTOR_GRANULE;
     void *object = NULL;
-    bool alone = unlikely(runs_before_value != NULL) && runs->kind != COLLECTOR_PLAIN;
-    if (alone)
-        runs_before_value();
-    if (granules > RUN_GRANULES || alone) {
+    if (is_for_debugging(runs, &size) || granules > RUN_GRANULES) {
         object = collector_alloc_one(runs->kind, size);
     } else {
         collector_check();

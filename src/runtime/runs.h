@@ -21,9 +21,10 @@ struct runs {
     void *of_size[RUN_GRANULES + 1];    /* in granules */
 };
 
-/* A matter of debugging: NULL, or called before each value is allocated, which then comes by itself and not from a run. The
- * caller owns nothing. Set at the library's start. */
+/* Matters of debugging, set at the library's start. Where one of them is, each value is allocated by itself, not from a run.
+ * Called before that, while the caller owns nothing; answers how many bytes to allocate. */
 extern void (*runs_before_value)(void);
+extern size_t (*runs_value_size)(size_t size);
 
 /* runs_alloc where no object of this size is at hand. */
 void *runs_alloc_anew(struct runs *runs, size_t size);

@@ -8,6 +8,7 @@
 #include "base/park.h"
 #include "base/refuse.h"
 #include "collector/collector.h"
+#include "debug/stale.h"
 #include "debug/table_watch.h"
 #include "runtime/thread.h"
 
@@ -15,9 +16,16 @@
 
 /* ---- A collection ---- */
 
+static const char *name_of_values(const struct hapax_table *table)
+{
+    return table->type.name != NULL ? table->type.name : table->is_strings ? "string" : "value";
+}
+
 static uintptr_t doubt(void *context, void *object)
 {
     struct hapax_table *table = context;
+    if (unlikely(stale_is_on))
+        stale_doubted(object, canonical_value(object), canonical_size(object), name_of_values(table));
     if (unlikely(table->watched != NULL))
         table_watch_doubted(table->watched, ((const struct trie_object *)object)->hash);
     return weak_set_doubt(&table->set, object);
@@ -34,11 +42,6 @@ static void *settle(void *context, uintptr_t doubted)
     if (unlikely(table->watched != NULL) && left == NULL)
         table_watch_evicted(table->watched);
     return left;
-}
-
-static const char *name_of_values(const struct hapax_table *table)
-{
-    return table->type.name != NULL ? table->type.name : table->is_strings ? "string" : "value";
 }
 
 static bool is_same(const void *object, const void *other)
