@@ -303,6 +303,8 @@ Test(cache, a_value_that_a_foreign_finalizer_brings_back_is_the_value_still)
     }
     cr_assert_eq(created, before);
     memset(brought_back, 0, sizeof brought_back);
+    /* The collector's table of finalizers may still be held, as the first object of its newest piece of heap. */
+    GC_expand_hp(1 << 20);
     collect_all();
     cr_assert_geq(died, MOST(MANY));
     hapax_keep_alive(cache);
