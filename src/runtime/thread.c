@@ -192,6 +192,8 @@ __attribute__((noinline)) void thread_clear_dead_frames(void)
 void thread_mark_runs(void)
 {
     for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next) {
+        if (!load_relaxed(&thread->in_use))
+            continue;
         runs_mark(&thread->plain);
         runs_mark(&thread->values);
         runs_mark(&thread->scanned_values);

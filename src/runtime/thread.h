@@ -19,6 +19,7 @@ struct thread {
     atomic_bool in_use;
     bool ours;                  /* we made the thread known, and make it unknown at its end; else a guest */
     unsigned lane;              /* spreads threads over places that they would else write to together */
+    /* Free objects at hand. Not seen by the collector: thread_mark_runs keeps some of them at each collection. */
     struct runs plain, values, scanned_values;
 };
 
