@@ -54,8 +54,8 @@ static void begin(const char *words)
     setenv("HAPAX_DEBUG", words, 1);
     held = hapax_alloc(MANY * sizeof *held);
     pairs = hapax_table_new(&pair_type, 0);
-    hapax_pin(pairs);
-    hapax_set_cleanup_threads(0);
+    if (hapax_pin(pairs) != 0 || hapax_set_cleanup_threads(0) != 0)
+        abort();
 }
 
 /* The number of one that is dead. */
