@@ -11,8 +11,9 @@
 #define HAPAX_API
 #endif
 
-/* HAPAX_FRESH: the result is new memory, which no other pointer leads to. HAPAX_SIZED(n): the n-th argument is its size in
- * bytes. HAPAX_MUST_USE: who ignores the result makes a mistake. */
+/* HAPAX_FRESH: the result is new memory, which no other pointer leads to. Not for memory that the collector searches: a
+ * compiler would leave out a store there that only the collector sees, NULL over the last pointer to an object for example.
+ * HAPAX_SIZED(n): the n-th argument is the size in bytes of the result. HAPAX_MUST_USE: to ignore the result is a mistake. */
 #if defined(__GNUC__)
 #define HAPAX_FRESH __attribute__((malloc))
 #define HAPAX_SIZED(n) __attribute__((alloc_size(n)))

@@ -52,7 +52,7 @@ HAPAX_API int hapax_init(void);
  * Does not keep alive: itself; somebody has to hold the pointer.
  * Source: Go's new.
  */
-HAPAX_API void *hapax_alloc(size_t size) HAPAX_FRESH HAPAX_SIZED(1) HAPAX_MUST_USE;
+HAPAX_API void *hapax_alloc(size_t size) HAPAX_SIZED(1) HAPAX_MUST_USE;
 
 /*
  * As hapax_alloc, for memory that holds no pointers: its bytes are zeroed too, and are never
@@ -94,7 +94,7 @@ HAPAX_API void *hapax_realloc(void *block, size_t size) HAPAX_SIZED(2) HAPAX_MUS
  * Keeps alive: itself, until hapax_free, and what the pointers in it point to.
  * Source: hapax_alloc and hapax_pin in one call.
  */
-HAPAX_API void *hapax_alloc_held(size_t size) HAPAX_FRESH HAPAX_SIZED(1) HAPAX_MUST_USE;
+HAPAX_API void *hapax_alloc_held(size_t size) HAPAX_SIZED(1) HAPAX_MUST_USE;
 
 /*
  * Ends the hold of hapax_alloc_held: the block is collected once nothing reaches it, so a pointer to it
