@@ -236,6 +236,7 @@ src_hapax_SOURCES = \
 	src/stat/split/csv.c \
 	src/stat/split/csv_guess.c \
 	src/stat/split/csv_guess.h \
+	src/stat/split/expat64.h \
 	src/stat/split/lines.c \
 	src/stat/split/split.c \
 	src/stat/split/split.h \

@@ -16,9 +16,9 @@
 
 #include "stat/base/bytes.h"
 #include "stat/base/message.h"
+#include "stat/split/expat64.h"
 #include "stat/split/split.h"
 
-#include <expat.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -83,7 +83,7 @@ static uint32_t attribute_place(struct reading *reading, const char *element, co
 /* Stops the parser. */
 static void stop(struct reading *reading, const char *reason)
 {
-    split_fail(reading->splitting, (size_t)XML_GetCurrentLineNumber(reading->parser), "%s", reason);
+    split_fail(reading->splitting, (size_t)XML_GetCurrentLineNumber64(reading->parser), "%s", reason);
     XML_StopParser(reading->parser, XML_FALSE);
 }
 
@@ -109,10 +109,10 @@ static bool is_predefined(const char *name, size_t size)
    takes such a reference out of an attribute without a word. */
 static bool loses_an_entity(const struct reading *reading)
 {
-    int offset, size;
-    const char *context = XML_GetInputContext(reading->parser, &offset, &size);
-    int count = XML_GetCurrentByteCount(reading->parser);
-    if (!context || count <= 0 || count > size - offset)
+    int64_t offset = 0;
+    uint64_t size = 0, count = XML_GetCurrentByteCount64(reading->parser);
+    const char *context = XML_GetInputContext64(reading->parser, &offset, &size);
+    if (!context || count == 0 || count > size - (uint64_t)offset)
         return false;
     const char *end = context + offset + count;
     for (const char *at = context + offset;
@@ -249,9 +249,9 @@ static bool explain(struct reading *reading)
     enum XML_Error code = XML_GetErrorCode(reading->parser);
     if (code == XML_ERROR_ABORTED)
         return false; /* stop has explained it */
-    if (code == XML_ERROR_NO_MEMORY && XML_GetCurrentByteIndex(reading->parser) < INT_MAX / 4)
+    if (code == XML_ERROR_NO_MEMORY && XML_GetCurrentByteIndex64(reading->parser) < INT_MAX / 4)
         out_of_memory();
-    return split_fail(reading->splitting, (size_t)XML_GetCurrentLineNumber(reading->parser), "%s",
+    return split_fail(reading->splitting, (size_t)XML_GetCurrentLineNumber64(reading->parser), "%s",
                       XML_ErrorString(code));
 }
 
@@ -287,13 +287,13 @@ static bool parse_rest(struct reading *reading)
     struct piece piece;
     size_t wanted = 1;
     do {
-        XML_Index before = XML_GetCurrentByteIndex(reading->parser);
+        int64_t before = XML_GetCurrentByteIndex64(reading->parser);
         if (!split_peek(reading->splitting, wanted, &piece) ||
             !split_next(reading->splitting, &piece))
             return false;
         if (!parse(reading, &piece))
             return explain(reading);
-        bool stands = XML_GetCurrentByteIndex(reading->parser) == before;
+        bool stands = XML_GetCurrentByteIndex64(reading->parser) == before;
         wanted = !stands ? 1 : piece.size < MOST_AT_ONCE ? piece.size * 2 : MOST_AT_ONCE;
     } while (piece.size > 0);
     return true;
