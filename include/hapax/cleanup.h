@@ -40,13 +40,13 @@ typedef struct hapax_cleanup {
  *
  *   pointer   to the object, or inside it
  *   fn        what to call
- *   arg       what with; may be NULL. Where it reaches the object by way of other memory, the
+ *   arg       what with; may be NULL. If it reaches the object by way of other memory, the
  *             object never dies and fn never runs
  *   out       receives the cleanup's name; may be NULL
  *
  * Returns: 0, or -1 with errno.
- * Errors: EINVAL where pointer or fn is NULL, arg equals pointer or points into its object, or
- * pointer is neither collected nor static (a stack, malloc); ENOMEM, also where the system has no
+ * Errors: EINVAL if pointer or fn is NULL, arg equals pointer or points into its object, or
+ * pointer is neither collected nor static (a stack, malloc); ENOMEM, also if the system has no
  * room for the library's first thread. On failure *out is the zero value.
  * Threads: safe beside every other call, for the same object too.
  * Keeps alive: arg, until fn ran or the cleanup was stopped.
@@ -57,12 +57,12 @@ HAPAX_API int hapax_add_cleanup(const void *pointer, void (*fn)(void *arg), void
                                 hapax_cleanup *out);
 
 /*
- * Removes exactly this cleanup where it has not begun. Never waits: one that has begun goes on.
+ * Removes this cleanup, and no other, unless it has begun. Never waits: one that has begun goes on.
  * Harmless on the zero value, again, after it ran, and from inside it.
  *
  * Errors: none.
  * Threads: safe beside every other call.
- * Keeps alive: nothing. Does not keep alive: arg is let go.
+ * Keeps alive: nothing. Does not keep alive: arg, from now on.
  * Source: Cleanup.Stop of Go.
  */
 HAPAX_API void hapax_cleanup_stop(hapax_cleanup cleanup);
@@ -74,7 +74,7 @@ HAPAX_API void hapax_cleanup_stop(hapax_cleanup cleanup);
  * caller.
  *
  * Returns: 0, or -1 with errno.
- * Errors: EAGAIN where the system has no room for a thread; ENOMEM.
+ * Errors: EAGAIN if the system has no room for a thread; ENOMEM.
  * Threads: safe beside every other call.
  * Keeps alive: nothing.
  * Source: Go's parallel cleanups of 1.25; manual draining is hapax's own.
@@ -99,7 +99,7 @@ HAPAX_API size_t hapax_run_cleanups(void);
  *
  *   milliseconds   how long to wait at most; 0 only asks
  *
- * Returns: true once all has run; false where the time was over first. Errors: none.
+ * Returns: true once all has run; false if the time was over first. Errors: none.
  * Threads: safe beside every other call.
  * Keeps alive: nothing.
  * Source: hapax's own; Go's tests have runtime.BlockUntilEmptyCleanupQueue.

@@ -17,17 +17,17 @@ HAPAX_BEGIN_DECLS
  * Has fn(object, arg) called once, some time after object is unreachable. Weak pointers to object
  * are NULL before fn runs and stay so; what object reaches stays alive, and its handles
  * canonical, until fn has run. fn may store object somewhere and so resurrect it, and may set a
- * finalizer anew: the old one is gone before fn begins. Where object A reaches B and both have
+ * finalizer anew: the old one is gone before fn begins. If object A reaches B and both have
  * finalizers, A's runs first; those of a cycle of two or more objects never run. They run on the
  * executors of the cleanups, under the same rules.
  *
  *   object   the first byte of a collected object; static data is accepted, and never dies
- *   fn       what to call; NULL removes the finalizer, and it is no error where there is none
- *   arg      what with; may be NULL. Where it reaches object, object never dies and fn never runs
+ *   fn       what to call; NULL removes the finalizer, if there is one
+ *   arg      what with; may be NULL. If it reaches object, object never dies and fn never runs
  *
  * Returns: 0, or -1 with errno.
- * Errors: EINVAL where object is NULL, not the first byte of its object, a handle, or neither
- * collected nor static (a stack, malloc); EEXIST where it has a finalizer already; ENOMEM.
+ * Errors: EINVAL if object is NULL, not the first byte of its object, a handle, or neither
+ * collected nor static (a stack, malloc); EEXIST if it has a finalizer already; ENOMEM.
  * Threads: safe beside every other call, for the same object too.
  * Keeps alive: arg, until fn ran or was removed; once object is unreachable, object and all it
  * reaches, until fn has run. Does not keep alive: object, before that.

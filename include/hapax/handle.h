@@ -53,9 +53,9 @@ struct hapax_type {
        library finishes the result, so a weak one will do. NULL: all bytes count. */
     uint64_t (*hash)(const void *value, size_t size, uint64_t seed);
 
-    /* Whether two values of the same size are equal. Where it takes different bytes for equal, the
+    /* Whether two values of the same size are equal. If different bytes can be equal, the
        type needs its own hash too. A value that does not equal itself (NaN) gets a handle of its
-       own each time. It may intern, but where each call made a new value of one and the same hash
+       own each time. It may intern, but if each call made a new value of one and the same hash
        in its own table, no search would come to an end. NULL: all bytes are compared. */
     bool (*equal)(const void *a, const void *b, size_t size);
 
@@ -84,7 +84,7 @@ struct hapax_type {
  * Errors: EINVAL for unknown flags; ENOMEM.
  * Threads: safe beside every other call.
  * Keeps alive: with HAPAX_TABLE_KEEPS_VALUES every value, while the table is alive itself.
- * Does not keep alive: itself (somebody has to hold the pointer); without the flag, its values.
+ * Does not keep alive: itself (hold the pointer, or pin it); without the flag, its values.
  * Source: the map behind unique.Make; Go has one a type, a program here as many as it likes.
  */
 HAPAX_API hapax_table *hapax_table_new(const struct hapax_type *type, unsigned flags);
@@ -92,7 +92,7 @@ HAPAX_API hapax_table *hapax_table_new(const struct hapax_type *type, unsigned f
 /*
  * The process-wide table of byte strings, that of hapax_intern.
  *
- * Returns: always the same table, or NULL with errno where the library cannot start.
+ * Returns: always the same table, or NULL with errno if the library cannot start.
  * Errors: ENOMEM.
  * Threads: safe beside every other call.
  * Keeps alive: the table lives for ever. Does not keep alive: its values.
@@ -101,17 +101,17 @@ HAPAX_API hapax_table *hapax_table_new(const struct hapax_type *type, unsigned f
 HAPAX_API hapax_table *hapax_strings(void);
 
 /*
- * The handle of a value. Where the table has it, nothing is allocated; where it is new, it is
+ * The handle of a value. If the table has the value, nothing is allocated. If it is new, it is
  * copied, and the caller's buffer may be freed or overwritten right after the call. Byte strings
  * may hold NUL, and their copies are NUL-terminated.
  *
  *   table   where to look
- *   value   the value's bytes; may be NULL where size is 0
+ *   value   the value's bytes; may be NULL if size is 0
  *   size    in bytes; for a type of fixed size, that size
  *
  * Returns: the handle, or NULL with errno.
- * Errors: EINVAL where table is NULL, value is NULL with a size, or size is not the type's;
- * ENOMEM, also where the type's copy answers false.
+ * Errors: EINVAL if table is NULL, value is NULL with a size, or size is not the type's;
+ * ENOMEM, also if the type's copy answers false.
  * Threads: safe beside every other call, on the same table too; lookups take no lock.
  * Keeps alive: the handle, and a pointer to any byte of its value, keep the value alive and
  * canonical. Does not keep alive: the table, the caller's buffer.
@@ -122,8 +122,8 @@ HAPAX_API hapax_handle hapax_make_handle(hapax_table *table, const void *value, 
 /*
  * As hapax_make_handle, but never inserts.
  *
- * Returns: the handle, or NULL: errno is left alone where the value is absent.
- * Errors: EINVAL as for hapax_make_handle; ENOMEM where the thread is new to the collector and
+ * Returns: the handle, or NULL: errno is left alone if the value is absent.
+ * Errors: EINVAL as for hapax_make_handle; ENOMEM if the thread is new to the collector and
  * cannot be made known.
  * Threads: safe beside every other call, on the same table too. Allocates nothing.
  * Keeps alive: as hapax_make_handle.
@@ -139,7 +139,7 @@ HAPAX_API hapax_handle hapax_find_handle(hapax_table *table, const void *value, 
  *            while the call runs); those that were not made are NULL
  *
  * Returns: how many were made; fewer than n with errno.
- * Errors: those of hapax_make_handle; EINVAL too where values or out is NULL and n is not 0.
+ * Errors: those of hapax_make_handle; EINVAL too if values or out is NULL and n is not 0.
  * Threads: safe beside every other call, on the same table too; not one transaction: others may
  * see the first values before the last is made.
  * Keeps alive: as hapax_make_handle, for each handle in out.
@@ -152,7 +152,7 @@ HAPAX_API size_t hapax_make_handles(hapax_table *table, const hapax_span *values
  * The handle of a NUL-terminated string in hapax_strings().
  *
  * Returns: the handle, or NULL with errno.
- * Errors: EINVAL where string is NULL; ENOMEM.
+ * Errors: EINVAL if string is NULL; ENOMEM.
  * Threads: safe beside every other call.
  * Keeps alive: as hapax_make_handle.
  * Source: unique.Make for strings.
@@ -238,12 +238,12 @@ HAPAX_API size_t hapax_handle_size(hapax_handle handle);
 HAPAX_API uint64_t hapax_handle_hash(hapax_handle handle);
 
 /*
- * Calls visit with the table's handles, in no particular order, until it answers false. What is
+ * Calls visit with the table's handles, in no particular order, until it returns false. What is
  * held throughout is visited exactly once, nothing twice; values that come or go meanwhile may be
  * visited or not. visit may intern and collect.
  *
- * Returns: true where it came to the end; false where visit stopped it, or with errno.
- * Errors: EINVAL where table or visit is NULL; ENOMEM as for hapax_find_handle.
+ * Returns: true if it came to the end; false if visit stopped it, or with errno.
+ * Errors: EINVAL if table or visit is NULL; ENOMEM as for hapax_find_handle.
  * Threads: safe beside every other call, on the same table too.
  * Keeps alive: each handle while visit runs with it; the table until the end.
  * Does not keep alive: handles visited before, nor what only memory behind context holds that is

@@ -2,10 +2,10 @@
  * hapax/mapped_file.h - files in memory, unmapped once nothing reaches them.
  *
  * Mappings are read-only and private to the process. They go in the very collection that finds
- * them dead, whether or not anybody runs cleanups. Only regular files can be mapped; one that the
+ * them dead, whether or not cleanups run. Only regular files can be mapped; one that the
  * system shows with a size of 0 (those of /proc too) is a mapping of size 0.
  *
- * As with every mapping: where the file is made shorter while it is mapped, reading beyond its new
+ * As with every mapping: if the file becomes shorter while it is mapped, reading beyond its new
  * end raises SIGBUS; the library itself never reads a mapping. What others write into the file may
  * or may not show in it. After fork both processes have their own copy of each mapping.
  *
@@ -28,9 +28,9 @@ typedef struct hapax_mapped_file hapax_mapped_file;
  * Maps a file, with the size it has at this moment.
  *
  * Returns: the mapping, or NULL with errno.
- * Errors: EINVAL where path is NULL; EISDIR for a directory, ENODEV for anything else that is no
- * regular file (a FIFO is not waited for); EFBIG where the file is larger than the address space;
- * ENOMEM, also where the process has as many mappings as the system allows; those of open(2).
+ * Errors: EINVAL if path is NULL; EISDIR for a directory, ENODEV for anything else that is no
+ * regular file (a FIFO is not waited for); EFBIG if the file is larger than the address space;
+ * ENOMEM, also if the process has as many mappings as the system allows; those of open(2).
  * Threads: safe beside every other call. May collect.
  * Keeps alive: the returned pointer keeps the file mapped.
  * Does not keep alive: itself. A pointer to the file's bytes keeps nothing: see hapax_map_bytes.
@@ -39,10 +39,10 @@ typedef struct hapax_mapped_file hapax_mapped_file;
 HAPAX_API hapax_mapped_file *hapax_mapped_file_open(const char *path);
 
 /*
- * As hapax_mapped_file_open, but a file is mapped once, as long as anybody holds its mapping: the
- * same pointer for everyone who opens it this way. Files are the same where device and inode are,
+ * As hapax_mapped_file_open, but a file is mapped once, as long as anything holds its mapping: every
+ * call returns the same pointer. Files are the same if device and inode are,
  * whatever their paths. A file that has grown since keeps the size it was first mapped with, until
- * nobody holds it.
+ * nothing holds it.
  *
  * Returns, errors, keeps alive: as hapax_mapped_file_open.
  * Threads: safe beside every other call; racing callers map a file once.
@@ -54,10 +54,10 @@ HAPAX_API hapax_mapped_file *hapax_mapped_file_open_shared(const char *path);
  * The bytes of a mapped file. They are not followed by a NUL.
  *
  * Returns: the bytes; for an empty file a size of 0, and a pointer that must not be read; all zero
- * where file is NULL. Errors: none; errno is left alone.
+ * if file is NULL. Errors: none; errno is left alone.
  * Threads: safe beside every other call. Makes its thread known.
- * Keeps alive: nothing. Does not keep alive: the mapping; whoever uses the bytes holds the file,
- * with hapax_keep_alive after the last use where need be.
+ * Keeps alive: nothing. Does not keep alive: the mapping; hold the file while you use the bytes,
+ * if need be with hapax_keep_alive after the last use.
  * Source: MemoryMappedFile.Bytes of the article.
  */
 HAPAX_API hapax_span hapax_mapped_file_bytes(const hapax_mapped_file *file);

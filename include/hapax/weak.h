@@ -25,10 +25,10 @@ typedef struct hapax_weak_cell *hapax_weak;
  * gives the zero value. Static data never dies, and its weak pointers never turn NULL.
  *
  * Returns: the weak pointer; NULL for NULL; NULL with errno on failure.
- * Errors: ENOMEM; EINVAL where pointer is neither collected nor static (a stack, malloc). errno
+ * Errors: ENOMEM; EINVAL if pointer is neither collected nor static (a stack, malloc). errno
  * is left alone otherwise.
  * Threads: safe beside every other call, for the same object too.
- * Keeps alive: the weak pointer's identity, while somebody holds it.
+ * Keeps alive: the weak pointer's identity, while something holds it.
  * Does not keep alive: the object.
  * Source: weak.Make of Go.
  */
@@ -37,17 +37,17 @@ HAPAX_API hapax_weak hapax_weak_make(const void *pointer);
 /*
  * The pointer it was made from, as a strong one, or NULL once the object is unreachable. Never
  * brings a dead object back. An object that waits for a finalizer of hapax yields NULL, and
- * stays so where the finalizer resurrects it; one that a foreign finalizer of the collector
+ * stays so if the finalizer resurrects it; one that a foreign finalizer of the collector
  * brings back is alive as if nothing had been.
  *
- * Returns: the pointer; NULL where the object is gone, and for the zero value; errno is left
+ * Returns: the pointer; NULL if the object is gone, and for the zero value; errno is left
  * alone.
- * Errors: ENOMEM, with NULL, where the thread is new to the collector and cannot be made known.
+ * Errors: ENOMEM, with NULL, if the thread is new to the collector and cannot be made known.
  * One that has called hapax_init never sees this: its NULL always means that the object is gone.
- * Threads: safe beside every other call; takes no lock, and waits only where a collection has not
+ * Threads: safe beside every other call; takes no lock, and waits only if a collection has not
  * settled this very object yet.
  * Keeps alive: the returned pointer keeps the object alive as every strong pointer does.
- * Does not keep alive: the weak pointer keeps nothing.
+ * Does not keep alive: anything.
  * Source: weak.Pointer.Value of Go.
  */
 HAPAX_API void *hapax_weak_value(hapax_weak weak);

@@ -2,7 +2,7 @@
  * hapax/weak_map.h - weak maps: what belongs to an object, kept beside it.
  *
  * An entry lives exactly as long as its key and the map both live. The map keeps no key alive, not
- * even where the value refers back to it (ephemerons), so a program can attach data to objects it
+ * even if the value refers back to it (ephemerons), so a program can attach data to objects it
  * did not make, and the data goes when the object goes.
  *
  * A key is an address: any offset in a collected object, each a key of its own that lives with the
@@ -37,14 +37,14 @@ HAPAX_API hapax_weak_map *hapax_weak_map_new(void);
  * Sets the value of a key; one that it has is replaced.
  *
  *   key     to a collected object, or inside it, or to static data
- *   value   any pointer but NULL; what it points to is kept where that is collected
+ *   value   any pointer but NULL; what it points to is kept if it is collected
  *
  * Returns: 0, or -1 with errno.
- * Errors: EINVAL where map, key or value is NULL, or key is neither collected nor static (a stack,
+ * Errors: EINVAL if map, key or value is NULL, or key is neither collected nor static (a stack,
  * malloc); ENOMEM.
  * Threads: safe beside every other call, for the same key too: one of the values stays.
  * Keeps alive: value, with all it reaches, while the key and the map live. Does not keep alive:
- * key, even where value refers to it.
+ * key, even if value refers to it.
  * Source: WeakMap.prototype.set of ECMAScript.
  */
 HAPAX_API int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *value);
@@ -52,9 +52,9 @@ HAPAX_API int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *val
 /*
  * The value of a key. Takes no lock.
  *
- * Returns: the value; NULL where the key has none, and errno is left alone then; NULL with errno
+ * Returns: the value; NULL if the key has none, and errno is left alone then; NULL with errno
  * on failure.
- * Errors: EINVAL where map or key is NULL; ENOMEM where the thread is new to the collector and
+ * Errors: EINVAL if map or key is NULL; ENOMEM if the thread is new to the collector and
  * cannot be made known.
  * Threads: safe beside every other call.
  * Keeps alive: the returned pointer keeps the value alive as every pointer does.
@@ -73,7 +73,7 @@ HAPAX_API void *hapax_weak_map_get(hapax_weak_map *map, const void *key);
  * Errors: as for hapax_weak_map_set.
  * Threads: safe beside every other call, for the same key too.
  * Keeps alive: the value that is there, as hapax_weak_map_set does, and so does the returned pointer. Does not keep alive:
- * key, and value where another is there.
+ * key, and value if another is there.
  * Source: WeakMap.prototype.getOrInsert of ECMAScript; LoadOrStore of Go's sync.Map.
  */
 HAPAX_API void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key, void *value);
@@ -87,7 +87,7 @@ HAPAX_API void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key, 
  *   context   handed through
  *
  * Returns: true if it came to the end; false if visit ended it, and with errno on failure.
- * Errors: EINVAL where map or visit is NULL; ENOMEM where the thread is new to the collector and cannot be made known.
+ * Errors: EINVAL if map or visit is NULL; ENOMEM if the thread is new to the collector and cannot be made known.
  * Threads: safe beside every other call; takes a lock for an instant for each entry.
  * Keeps alive: the key and the value during their visit, no others. Memory of dead entries is not given back meanwhile.
  * Source: hapax_table_each; Java's WeakHashMap can be iterated likewise.
@@ -101,7 +101,7 @@ HAPAX_API bool hapax_weak_map_each(hapax_weak_map *map,
  * Returns: whether there was one; false with errno on failure.
  * Errors: as for hapax_weak_map_get.
  * Threads: safe beside every other call, for the same key too: one caller is told true.
- * Keeps alive: nothing. Does not keep alive: the value is let go.
+ * Keeps alive: nothing. Does not keep alive: the value, from now on.
  * Source: WeakMap.prototype.delete of ECMAScript.
  */
 HAPAX_API bool hapax_weak_map_remove(hapax_weak_map *map, const void *key);
