@@ -125,8 +125,8 @@ void pins()
 }
 
 struct counted {
-    static inline std::atomic<int> alive{0};
-    counted() { alive++; }
+    static inline std::atomic<int> made{0}, alive{0};
+    counted() { made++, alive++; }
     counted(const counted &) = delete;
     ~counted() { alive--; }
 };
@@ -148,7 +148,7 @@ __attribute__((noinline)) void make_dying()
 void deaths()
 {
     make_dying();
-    EXPECT(counted::alive == 1000);
+    EXPECT(counted::made == 1000);
     for (int i = 0; i < 3; i++) {
         hapax_collect();
         hapax_wait_cleanups(10000);

@@ -12,6 +12,9 @@
 
 enum { PAGE_BYTES = 4096 };
 
+/* So many bytes, filled up to whole pages of the system's, which may be larger than PAGE_BYTES. */
+size_t pages_round(size_t size);
+
 /* `size` bytes ready for use; NULL if memory is short. */
 void *pages_alloc(size_t size);
 
@@ -28,6 +31,9 @@ struct pages_once {
  * `smallest`. No lock is taken: a fork beside it leaves nothing half done. False with errno ENOMEM; else errno is
  * left alone. */
 bool pages_alloc_once(struct pages_once *once, size_t size, size_t smallest);
+/* Inside a collection, where such pages are nobody else's: makes them larger, with the first `used` bytes as they are; they
+ * may move. False, with nothing changed, where that much cannot be had. */
+bool pages_widen(struct pages_once *once, size_t size, size_t used);
 
 /* Address space without memory, aligned to `alignment` (a power of two); NULL if there is none. */
 void *pages_reserve(size_t size, size_t alignment);
@@ -38,10 +44,10 @@ bool pages_commit(void *start, size_t size);
 /* Gives the memory back to the system, as far as it consists of whole pages of the system's that are not locked; the
  * addresses stay usable and read as zero, all of them and none beside. */
 void pages_give_back(void *start, size_t size);
+/* Gives the memory back of whole pages, all of whose bytes are zero, and which nobody will write to any more; they stay
+ * readable, and count for nothing. */
+void pages_retire(void *start, size_t size);
 /* Gives the addresses back too. */
 void pages_free(void *start, size_t size);
-
-/* Bytes of memory this machine has. */
-size_t pages_physical(void);
 
 #endif

@@ -10,8 +10,8 @@
 #include <assert.h>
 #include <string.h>
 
-/* Those who wait, in chains by the hash of what they wait for. In reserved address space: how many places are used is
- * settled in each collection. */
+/* Those who wait, in chains by the hash of what they wait for. How many places are used is settled in each collection, which
+ * makes more room where it needs more. */
 static struct pages_once places;        /* pointers to waiters, as many as a power of two */
 static unsigned places_log;             /* of the places that this collection uses */
 static size_t waiting;
@@ -25,9 +25,6 @@ static struct waiter *woken;
 static void (*woken_of_kind[WAITER_KINDS])(struct waiter *waiter);
 static unsigned kinds;
 
-/* An entry takes 64 bytes of this machine's memory, its place eight. */
-#define PLACES_SHARE 8
-#define FEWEST_PLACES ((size_t)1 << 16)
 enum { SMALLEST_LOG = 9 };
 
 uintptr_t ephemeron_kind(void (*function)(struct waiter *waiter))
@@ -46,10 +43,8 @@ bool ephemeron_prepare(void)
         return false;
     if (likely(load_acquire(&places.start) != NULL))  /* acquire: their size is seen in collections */
         return true;
-    size_t bytes = FEWEST_PLACES * sizeof(struct waiter *), most = pages_physical() / PLACES_SHARE;
-    while (bytes < most)
-        bytes *= 2;
-    return pages_alloc_once(&places, bytes, FEWEST_PLACES * sizeof(struct waiter *));
+    size_t bytes = sizeof(struct waiter *) << SMALLEST_LOG;
+    return pages_alloc_once(&places, bytes, bytes);
 }
 
 static struct waiter **all_places(void)
@@ -160,10 +155,14 @@ bool ephemeron_mark_begin(uint64_t expected)
 {
     if (load_acquire(&places.start) == NULL) /* acquire: their size is known */
         return false;
-    size_t room = load_relaxed(&places.size) / sizeof(struct waiter *);
     places_log = SMALLEST_LOG;
-    while ((uint64_t)1 << places_log < expected && (size_t)1 << places_log < room)
+    while ((uint64_t)1 << places_log < expected)
         places_log++;
+    size_t bytes = sizeof(struct waiter *) << places_log, room = load_relaxed(&places.size);
+    /* Nobody waits yet. Where the system has no more pages, chains are longer. */
+    if (bytes > room && !pages_widen(&places, bytes, 0))
+        while (sizeof(struct waiter *) << places_log > room)
+            places_log--;
     return true;
 }
 

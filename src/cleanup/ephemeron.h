@@ -28,7 +28,7 @@ enum { WAITER_KINDS = 4 };
 /* The library's start: the kind of waiters with this function, which marks what waited, or looks into it. */
 uintptr_t ephemeron_kind(void (*woken)(struct waiter *waiter));
 
-/* Reserves what a collection needs; the first call counts. False with ENOMEM. */
+/* Makes what a collection needs; the first call counts. False with ENOMEM. */
 bool ephemeron_prepare(void);
 
 /* mark_end, before anything waits: about so many will. False if nothing was ever prepared. */

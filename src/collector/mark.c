@@ -13,10 +13,8 @@ struct range {
     size_t words;
 };
 
-/* Each object stands on the stack at most once and takes a granule at least, so this share of the machine's memory
- * does not overflow before the heap has outgrown the machine. */
-#define STACK_SHARE 4
-#define SMALLEST_STACK ((size_t)1 << 20)
+/* Room for what most collections need; where one needs more, the stack doubles. */
+#define FIRST_BYTES ((size_t)64 << 10)
 #define KEPT_BYTES ((size_t)256 << 10)     /* not given back after each collection */
 
 size_t mark_room_wanted;
@@ -30,13 +28,19 @@ bool mark_prepare(void)
 {
     if (likely(load_acquire(&stack.start) != NULL))   /* acquire: its size is seen in collections */
         return true;
-    size_t bytes = mark_room_wanted != 0 ? mark_room_wanted * sizeof(struct range) : pages_physical() / STACK_SHARE;
-    return pages_alloc_once(&stack, bytes, SMALLEST_STACK);
+    size_t bytes = mark_room_wanted != 0 ? mark_room_wanted * sizeof(struct range) : FIRST_BYTES;
+    return pages_alloc_once(&stack, bytes, bytes);
 }
 
 static struct range *stack_start(void)
 {
     return load_relaxed(&stack.start);
+}
+
+/* Amidst a collection: the system may still have pages. */
+static bool grow(void)
+{
+    return mark_room_wanted == 0 && pages_widen(&stack, 2 * load_relaxed(&stack.size), depth * sizeof(struct range));
 }
 
 static void push(const void *base, size_t scan)
@@ -60,7 +64,7 @@ void mark_word(uintptr_t word)
     if (base == NULL)
         return;
     if (scan > 0) {
-        if (likely(depth < load_relaxed(&stack.size) / sizeof(struct range)))
+        if (likely(depth < load_relaxed(&stack.size) / sizeof(struct range)) || grow())
             push(base, scan);
         else
             overflowed = true;
