@@ -158,6 +158,8 @@ static int nobody_works(void)
 
 Test(freed, owners_of_workers)
 {
+    if (address_space_is_limited())
+        cr_skip_test("no room for many threads");
     in_every_way((struct use){start_worker, nobody_works});
 }
 

@@ -108,7 +108,8 @@ Test(handle, values_too_large_for_memory_are_refused, .disabled = !CAN_LIMIT)
 {
     size_t size = (size_t)5 << 30;
     char *huge = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    cr_assert_neq(huge, MAP_FAILED);
+    if (huge == MAP_FAILED)
+        cr_skip_test("no room for so large a value here");
     hapax_handle small = make_text("small");
     struct rlimit limit;
     getrlimit(RLIMIT_AS, &limit);

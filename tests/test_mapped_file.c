@@ -69,6 +69,8 @@ Test(mapped_file, sizes_have_64_bits)
     cr_assert_eq(pwrite(sparse, "end", 3, size - 3), 3);
     close(sparse);
     hapax_mapped_file *file = hapax_mapped_file_open(path_of("large").text);
+    if (file == NULL && errno == ENOMEM)
+        cr_skip_test("no room for 5 GB here");
     cr_assert_not_null(file);
     hapax_span bytes = hapax_mapped_file_bytes(file);
     cr_assert_eq(bytes.size, (size_t)size);
