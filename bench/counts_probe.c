@@ -258,7 +258,7 @@ int main(int argc, char **argv)
     struct bench_corpus corpus;
     bench_parse_options(argc, argv, &options);
     bench_load_corpus(&options, &corpus);
-    if (hapax_init() != 0 || (table = hapax_table_new(NULL, 0)) == NULL ||
+    if (hapax_init() != 0 || hapax_search_malloc(false) != 0 || (table = hapax_table_new(NULL, 0)) == NULL ||
         (kept = hapax_alloc(corpus.distinct * sizeof *kept)) == NULL) {
         perror("counts_probe");
         return 2;

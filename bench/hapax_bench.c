@@ -2,7 +2,8 @@
 
    What keeps the values: one handle per distinct value in an array from
    hapax_alloc, which a static variable points at. W1 counts storing them; W7
-   counts the collector searching that array, as the bare heap beside it does. */
+   counts the collector searching that array, as the bare heap beside it does.
+   The search of malloc's memory is off: natural_bench.c measures it. */
 
 #ifndef _GNU_SOURCE
 #define _GNU_SOURCE
@@ -38,7 +39,7 @@ static const char *peer_version(void)
 
 static void peer_start(size_t distinct)
 {
-    must(hapax_init() == 0, "hapax_init");
+    must(hapax_init() == 0 && hapax_search_malloc(false) == 0, "hapax_init");
     table = hapax_table_new(NULL, 0);
     must(table != NULL, "hapax_table_new");
     kept = hapax_alloc(distinct * sizeof *kept);
@@ -92,7 +93,7 @@ static size_t peer_heap_bytes(void)
 #define PEER_THREADS
 static void peer_enter_thread(void)
 {
-    must(hapax_init() == 0, "hapax_init");
+    must(hapax_init() == 0 && hapax_search_malloc(false) == 0, "hapax_init");
 }
 
 static void peer_leave_thread(void) {}

@@ -15,6 +15,7 @@ bench_files = \
 	bench/harness.h \
 	bench/limit.c \
 	bench/many_tables.c \
+	bench/natural_bench.c \
 	bench/peer.h \
 	bench/peers/bdwgc_links.c \
 	bench/peers/flyweight.cc \

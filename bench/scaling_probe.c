@@ -73,7 +73,7 @@ static sem_t ready, stay;
 
 static void *wait_known(void *unused)
 {
-    must(hapax_init() == 0, "hapax_init");
+    must(hapax_init() == 0 && hapax_search_malloc(false) == 0, "hapax_init");
     sem_post(&ready);
     while (sem_wait(&stay) != 0)
         ;
@@ -137,7 +137,7 @@ static void measure_pauses(void)
 
 static void *insert_beside(void *unused)
 {
-    must(hapax_init() == 0, "hapax_init");
+    must(hapax_init() == 0 && hapax_search_malloc(false) == 0, "hapax_init");
     struct bench_fresh fresh;
     bench_fresh_start(&fresh, 1);
     for (size_t i = 0; i < FRESH && !atomic_load(&enough); ++i) {
@@ -177,7 +177,7 @@ static void measure_beside(const char *what, void *(*beside)(void *))
 
 int main(void)
 {
-    must(hapax_init() == 0 && sem_init(&ready, 0, 0) == 0 && sem_init(&stay, 0, 0) == 0, "start");
+    must(hapax_init() == 0 && hapax_search_malloc(false) == 0 && sem_init(&ready, 0, 0) == 0 && sem_init(&stay, 0, 0) == 0, "start");
     measure_refill();
     measure_stop(0);
     measure_stop(16);

@@ -35,6 +35,7 @@ dist_man_MANS = \
 	man/hapax_realloc.3 \
 	man/hapax_remove_roots.3 \
 	man/hapax_run_cleanups.3 \
+	man/hapax_search_malloc.3 \
 	man/hapax_set_cleanup_threads.3 \
 	man/hapax_set_finalizer.3 \
 	man/hapax_stats.3 \

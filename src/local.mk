@@ -25,10 +25,14 @@ hapax_core_sources = \
 	src/base/environment.h \
 	src/base/hash.c \
 	src/base/hash.h \
+	src/base/own_pages.c \
+	src/base/own_pages.h \
 	src/base/pages.c \
 	src/base/pages.h \
 	src/base/park.c \
 	src/base/park.h \
+	src/base/pool.c \
+	src/base/pool.h \
 	src/base/refuse.c \
 	src/base/refuse.h \
 	src/base/sync.c \
@@ -48,6 +52,7 @@ hapax_core_sources = \
 	src/cleanup/records.h \
 	src/collector/collector.c \
 	src/collector/collector.h \
+	src/collector/heap.c \
 	src/collector/mark.c \
 	src/collector/mark.h \
 	src/collector/reach.c \
@@ -56,6 +61,8 @@ hapax_core_sources = \
 	src/debug/argument_proxy.h \
 	src/debug/often.c \
 	src/debug/often.h \
+	src/debug/lost.c \
+	src/debug/lost.h \
 	src/debug/report.c \
 	src/debug/report.h \
 	src/debug/source_place.c \
@@ -75,21 +82,45 @@ hapax_core_sources = \
 	src/library/version.c \
 	src/runtime/background.c \
 	src/runtime/background.h \
+	src/runtime/careful_read.c \
+	src/runtime/careful_read.h \
 	src/runtime/counted_set.c \
 	src/runtime/counted_set.h \
 	src/runtime/external.c \
 	src/runtime/external.h \
+	src/runtime/foreign_pages.c \
+	src/runtime/foreign_pages.h \
+	src/runtime/glibc_heap.c \
+	src/runtime/glibc_heap.h \
+	src/runtime/main_tls.c \
+	src/runtime/main_tls.h \
+	src/runtime/malloc_memory.c \
+	src/runtime/malloc_memory.h \
+	src/runtime/malloc_search.c \
+	src/runtime/malloc_search.h \
+	src/runtime/mappings.c \
+	src/runtime/mappings.h \
 	src/runtime/memory.c \
 	src/runtime/place.c \
 	src/runtime/place.h \
+	src/runtime/process_threads.c \
+	src/runtime/process_threads.h \
 	src/runtime/roots.c \
 	src/runtime/roots.h \
 	src/runtime/runs.c \
 	src/runtime/runs.h \
+	src/runtime/search_pace.c \
+	src/runtime/search_pace.h \
+	src/runtime/stacks.c \
+	src/runtime/stacks.h \
 	src/runtime/start.c \
 	src/runtime/start.h \
 	src/runtime/thread.c \
 	src/runtime/thread.h \
+	src/runtime/touched_pages.c \
+	src/runtime/touched_pages.h \
+	src/runtime/word_search.c \
+	src/runtime/word_search.h \
 	src/systems/cache.c \
 	src/systems/file.c \
 	src/systems/file.h \

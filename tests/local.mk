@@ -54,6 +54,7 @@ public_tests = \
 	tests/test_queue_wait \
 	tests/test_realloc \
 	tests/test_refused \
+	tests/test_search \
 	tests/test_shortage \
 	tests/test_shortage_many \
 	tests/test_start \
@@ -143,6 +144,7 @@ script_tests = \
 	tests/lists.sh \
 	tests/man-examples.sh \
 	tests/man-lint.sh \
+	tests/natural.sh \
 	tests/readme-example.sh \
 	tests/secure.sh \
 	tests/stress.sh \
@@ -185,6 +187,7 @@ tests_liblimits_la_SOURCES = tests/limits.c tests/limits.h
 tests_liblimits_la_CPPFLAGS = $(AM_CPPFLAGS) $(CRITERION_CFLAGS)
 criterion_libs = tests/liblimits_la-limits.lo tests/libsupport.la
 injection = tests/injection.c tests/injection.h
+tests_test_search_SOURCES = tests/test_search.c $(support)
 tests_test_shortage_SOURCES = tests/test_shortage.c $(injection)
 tests_test_shortage_many_SOURCES = tests/test_shortage_many.c $(injection)
 
@@ -216,6 +219,28 @@ shared_headers = \
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/cxx_program.cc tests/exported-symbols.txt tests/functions
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions tests/stat_functions tests/stat_counters.py
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/environment tests/exported-symbols.txt tests/functions
+# Programs that tests/natural.sh compiles as a user would.
+EXTRA_DIST += \
+	tests/natural/README.md \
+	tests/natural/array.c \
+	tests/natural/batch.c \
+	tests/natural/chained.c \
+	tests/natural/context.c \
+	tests/natural/coroutine.c \
+	tests/natural/forced.c \
+	tests/natural/glib.c \
+	tests/natural/library.c \
+	tests/natural/natural.h \
+	tests/natural/queue.c \
+	tests/natural/specific.c \
+	tests/natural/thread_local.c \
+	tests/natural/tree.c \
+	tests/natural/unordered_map.cc \
+	tests/natural/uthash.c \
+	tests/natural/vector.cc \
+	tests/natural/weak_index.c
+
+EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 

@@ -52,7 +52,7 @@ static void *_Atomic places[PLACES];
 __attribute__((visibility("default"))) void *mmap(void *where, size_t length, int access, int flags, int file, off_t offset)
 {
     void *start = (void *)syscall(SYS_mmap, where, length, access, flags, file, offset);
-    if (!counts || start == MAP_FAILED || file < 0)
+    if (!counts || start == MAP_FAILED || file < 0 || (flags & MAP_SHARED) != 0)
         return start;
     unsigned now = atomic_fetch_add(&mapped, 1u) + 1, most = most_mapped;
     while (now > most && !atomic_compare_exchange_weak(&most_mapped, &most, now))

@@ -83,7 +83,7 @@ static __attribute__((noinline)) void mark_roots_alone(void)
 static void mark_from_roots(void)
 {
     mark_roots_alone();
-    hooks.push_roots();
+    hooks.push_roots(false);  /* no malloc memory: this heap is in it */
     world_each_stack(scan);
     drain();
 }
@@ -232,6 +232,18 @@ void collector_fork_child(void)
 int collector_register_thread(void)
 {
     return world_register();
+}
+
+void *collector_stack(uintptr_t *base)
+{
+    *base = 0;
+    return NULL;
+}
+
+void collector_set_stack_base(void *handle, uintptr_t base)
+{
+    (void)handle;
+    (void)base;
 }
 
 void collector_unregister_thread(void)
@@ -416,6 +428,31 @@ bool collector_survived(const void *base)
 void collector_push_range(const void *start, const void *end)
 {
     scan(start, end);
+}
+
+uint64_t collector_allocated(void)
+{
+    return 0;
+}
+
+size_t collector_least_allocated(void)
+{
+    return 1;
+}
+
+void collector_set_least_allocated(size_t bytes)
+{
+    (void)bytes;
+}
+
+void collector_heap_range(uintptr_t *low, uintptr_t *high)
+{
+    *low = *high = 0;
+}
+
+bool collector_is_heap(const void *address)
+{
+    return collector_base(address) != NULL;
 }
 
 void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes)

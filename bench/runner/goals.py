@@ -107,6 +107,11 @@ def table(data):
          _over_runs(runs, "reference", None, lambda labels: labels["W10/weak_value"]["ns_per_op"]
                     / labels["W10/two dependent loads"]["ns_per_op"]), 1.0),
         ("W10, the slowest primitive in multiples of Go's", _primitives(summary), 1.0),
+        ("W13, a natural program in multiples of an explicit one",
+         _over_runs(runs, "search", None, lambda labels: labels["W13/natural"]["seconds"] / labels["W13/explicit"]["seconds"]),
+         1.1),
+        ("W13, the search beside 1,000 MB, ns for each five bytes",
+         _over_runs(runs, "search", None, lambda labels: 5 / labels["W13/1000 MB"]["search_gb_per_second"]), 1.0),
         ("Growth of a cold hit from the fewest to the most values, in multiples of the limit's",
          _quotient(_growth(data, "hapax"), _growth(data, "limit")), 1.0),
     ]

@@ -126,7 +126,7 @@ def make_limit(shop):
     return compile_c(shop, "limit", ["limit.c"])
 
 
-def make_hapax(shop):
+def _link_with_hapax(shop, program, names, flags=()):
     """The library by its own makefile, the program with the limit's flags; libtool links what the library needs."""
     need_tool("make")
     if not (shop.build / "Makefile").exists():
@@ -134,12 +134,21 @@ def make_hapax(shop):
     # Begins as the user's own make would, not as a part of one that runs bench/run.
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     shop.run(["make", "-C", shop.build, "src/libhapax.la"], env=environment)
-    sources, _ = own_sources("hapax_bench.c", "hapax_primitives.c", "bare_heap.c")
-    target = shop.programs / "hapax"
+    target = shop.programs / program
     shop.run([shop.build / "libtool", "--silent", "--tag=CC", "--mode=link", *c_compiler(), *C_FLAGS, "-no-install",
-              "-I", BENCH.parent / "include", "-I", BENCH, *sources, shop.build / "src" / "libhapax.la",
-              *package_flags("bdw-gc"), "-pthread", "-o", target])
+              "-I", BENCH.parent / "include", "-I", BENCH, *names, shop.build / "src" / "libhapax.la", *flags, "-pthread",
+              "-o", target])
     return [str(target)]
+
+
+def make_hapax(shop):
+    sources, _ = own_sources("hapax_bench.c", "hapax_primitives.c", "bare_heap.c")
+    return _link_with_hapax(shop, "hapax", sources, package_flags("bdw-gc"))
+
+
+def make_natural(shop):
+    """The program of W13, which is its own peer: the same work in two ways."""
+    return Peer("hapax", "hapax", _link_with_hapax(shop, "natural", [BENCH / "natural_bench.c"]))
 
 
 def make_glib(shop):

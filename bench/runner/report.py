@@ -122,6 +122,26 @@ def _primitives(data):
     return ["## W10: single operations, ns", "", *_table(["", "hapax", "Go"], rows)]
 
 
+def _search(data):
+    summary = data["summary"].get("search", {})
+    if not summary:
+        return []
+
+    def row(label, *columns):
+        return [label, *[_number(summary, "hapax", "W13/" + label, key, form) for key, form in columns]]
+
+    ways = [row(way, ("seconds", "%.3f"), ("collections", "%.0f"), ("searched_mb", "%.0f"), ("search_ms", "%.1f"))
+            for way in ("natural", "explicit")]
+    sizes = [row("%d MB" % size, ("ms", "%.1f"), ("search_gb_per_second", "%.1f"), ("read_gb_per_second", "%.1f"))
+             for size in (10, 100, 1000)]
+    return ["## The search of malloc's memory (W13)", "",
+            "A JSON reader with a tree of malloc's: natural, with the search on, and explicit, with a table that keeps its",
+            "values and the search off. All other workloads run with the search off: they measure the table.", "",
+            *_table(["", "seconds", "collections", "MB searched", "ms of search"], ways),
+            "A collection beside so much memory of malloc's, and a plain read of the same memory in the same run.", "",
+            *_table(["", "ms", "search, GB/s", "plain read, GB/s"], [size for size in sizes if size[1]])]
+
+
 def _corpora(data):
     lines = []
     for corpus, summary in data["summary"]["corpora"].items():
@@ -188,6 +208,7 @@ def markdown(data, plots):
     parts = ["# Speed and memory beside the limit and the peers", "", *_setting(data)]
     if data["summary"]["reference"]:
         parts += _goals(data) + _lookups(data) + _memory(data) + _churn(data) + _primitives(data)
+    parts += _search(data)
     parts += _corpora(data) + _growth(data)
     for name, title in _PLOTS:
         if name in plots:

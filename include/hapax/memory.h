@@ -3,9 +3,11 @@
  *
  * One rule of life: whatever hapax returns is collected once nothing reaches it.
  *
- *   searched for pointers      stacks, registers, static data, collected memory, root ranges
- *   not searched               memory of malloc and mmap, plain collected memory
- *                              (hapax_alloc_plain), on some systems thread-local variables
+ *   searched for pointers      stacks, registers, static data, collected memory, root ranges;
+ *                              and memory of malloc and thread-local variables, in a program
+ *                              that does not start the collector itself (hapax_search_malloc)
+ *   not searched               memory of mmap, plain collected memory (hapax_alloc_plain),
+ *                              words that are not aligned
  *
  * A pointer to the first byte of an object or to any byte inside it keeps it alive; a pointer one
  * past its end does not keep the neighbour alive.
@@ -13,6 +15,7 @@
 #ifndef HAPAX_MEMORY_H
 #define HAPAX_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <hapax/export.h>
@@ -175,6 +178,24 @@ HAPAX_API void hapax_remove_roots(const void *start, size_t size);
  * Source: GC.AddMemoryPressure of .NET.
  */
 HAPAX_API void hapax_external_memory(ptrdiff_t bytes);
+
+/*
+ * Turns the search of malloc's memory on or off, from the next collection on. While it is on,
+ * whatever pointers stand in memory of malloc, of new in C++ and in thread-local variables keep
+ * their objects alive, as those on stacks do. It is on from the start in a program that has not
+ * started the collector itself, and off in one that has; HAPAX_SEARCH=malloc or
+ * HAPAX_SEARCH=explicit in the environment decides otherwise.
+ *
+ *   on   true: search; false: only what is explicit counts (pins, root ranges, hapax_alloc)
+ *
+ * Returns: 0, or -1 with errno.
+ * Errors: ENOTSUP if the memory of this program's malloc cannot be searched; ENOMEM. Turning it
+ * off never fails.
+ * Threads: safe beside every other call.
+ * Keeps alive: while it is on, what memory of malloc points to.
+ * Source: Go searches all memory that a program can use.
+ */
+HAPAX_API int hapax_search_malloc(bool on);
 
 /*
  * One full collection. When it returns, the weak words of what died are settled: weak pointers

@@ -30,7 +30,9 @@ struct hapax_stats {
     uint64_t finalizers_run;   /* finalizers of hapax that have run since the start */
     uint64_t heap_bytes;       /* bytes of the collector's heap */
     uint64_t heap_free_bytes;  /* bytes of it that are free */
-    uint64_t spare[21];        /* 0; the counters of later versions take their places */
+    uint64_t searched_bytes;   /* bytes of malloc's memory that collections have searched, in all */
+    uint64_t search_ns;        /* nanoseconds that the searches took, in all */
+    uint64_t spare[19];        /* 0; the counters of later versions take their places */
 };
 
 /* One table. */

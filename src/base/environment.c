@@ -62,3 +62,8 @@ unsigned long environment_debug_number(const char *word, unsigned long plainly)
         return strtoul(end + 1, NULL, 10);
     return environment_debug(word) ? plainly : 0;
 }
+
+const char *environment_search(void)
+{
+    return secure_getenv("HAPAX_SEARCH");
+}

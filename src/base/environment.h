@@ -20,4 +20,7 @@ unsigned long environment_debug_number(const char *word, unsigned long plainly);
 /* The list, or NULL. */
 const char *environment_debug_words(void);
 
+/* What HAPAX_SEARCH says, or NULL. */
+const char *environment_search(void);
+
 #endif

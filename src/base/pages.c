@@ -2,6 +2,8 @@
 
 #include "base/pages.h"
 
+#include "base/own_pages.h"
+
 #include <errno.h>
 #include <stdint.h>
 #include <string.h>
@@ -11,6 +13,7 @@
 /* From here on fewer, larger pages save more in address translation than their zeroing costs. */
 #define HUGE_FROM ((size_t)2 << 20)
 
+/* Nobody knows of these yet. */
 static void *map(size_t size, int access, int flags)
 {
     int before = errno;
@@ -19,14 +22,21 @@ static void *map(size_t size, int access, int flags)
     return start == MAP_FAILED ? NULL : start;
 }
 
+static void *tell(void *start, size_t size)
+{
+    if (start != NULL)
+        own_pages_add(start, size);
+    return start;
+}
+
 void *pages_alloc(size_t size)
 {
-    return map(size, PROT_READ | PROT_WRITE, 0);
+    return tell(map(size, PROT_READ | PROT_WRITE, 0), size);
 }
 
 void *pages_alloc_lazily(size_t size)
 {
-    return map(size, PROT_READ | PROT_WRITE, MAP_NORESERVE);
+    return tell(map(size, PROT_READ | PROT_WRITE, MAP_NORESERVE), size);
 }
 
 bool pages_alloc_once(struct pages_once *once, size_t size, size_t smallest)
@@ -74,7 +84,7 @@ void *pages_reserve(size_t size, size_t alignment)
     if (aligned > start)
         munmap(start, (size_t)(aligned - start));
     munmap(aligned + size, (size_t)(start + span - (aligned + size)));
-    return aligned;
+    return tell(aligned, size);
 }
 
 /* Of the system's pages, which may be larger than PAGE_BYTES. */
@@ -134,5 +144,6 @@ void pages_retire(void *start, size_t size)
 
 void pages_free(void *start, size_t size)
 {
+    own_pages_remove(start, size);
     (void)munmap(start, size);
 }

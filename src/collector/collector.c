@@ -71,6 +71,10 @@ static const char roots_callback[] = "callback for further roots (GC_set_push_ot
 static void on_event(GC_EventType event)
 {
     switch (event) {
+    case GC_EVENT_PRE_STOP_WORLD:
+        if (load_acquire(&hung_in)) /* acquire: pairs with hang_in */
+            hooks.before_stop();
+        break;
     case GC_EVENT_MARK_START:
         /* Acquire: pairs with hang_in. */
         watched = load_acquire(&hung_in);
@@ -109,15 +113,19 @@ static void GC_CALLBACK await_finalizer(void *object)
 
 static void GC_CALLBACK push_other_roots(void)
 {
+    bool ready = load_acquire(&hung_in); /* acquire: pairs with hang_in */
+    if (ready)
+        hooks.before_stacks(marking);
     if (previous_push != NULL)
         previous_push();
-    if (!load_acquire(&hung_in)) /* acquire: pairs with hang_in */
+    if (!ready)
         return;
+    hooks.after_stacks();
     /* Marking has begun: without the event that says so, this collection would end unseen as well. An incremental one
      * comes by here several times; there the number tells, a collection later. */
     if (GC_is_incremental_mode() ? GC_get_gc_no() != load_relaxed(&seen_collection) : !marking)
         cut_off(event_callback);
-    hooks.push_roots();
+    hooks.push_roots(marking && !roots_pushed);
     roots_pushed = true;
 }
 
@@ -258,6 +266,20 @@ int collector_register_thread(void)
     were_let_through = true;
     /* The one that ran GC_INIT for us would, when it ends without a word, make the next collection abort. */
     return is_new || is_starter;
+}
+
+void *collector_stack(uintptr_t *base)
+{
+    struct GC_stack_base bottom;
+    void *handle = GC_get_my_stackbottom(&bottom);
+    *base = (uintptr_t)bottom.mem_base;
+    return handle;
+}
+
+void collector_set_stack_base(void *handle, uintptr_t base)
+{
+    struct GC_stack_base bottom = {.mem_base = (void *)base};
+    GC_set_stackbottom(handle, &bottom);
 }
 
 void collector_unregister_thread(void)
@@ -532,22 +554,5 @@ void collector_check(void)
     /* Where the two differ, one may have ended between the loads. */
     if (GC_get_gc_no() != before && load_relaxed(&seen_collection) == before)
         cut_off(event_callback);
-}
-
-void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes)
-{
-    GC_word heap, free_part, unmapped;
-    GC_get_heap_usage_safe(&heap, &free_part, &unmapped, NULL, NULL);
-    *heap_bytes = heap;
-    *free_bytes = free_part;
-}
-
-void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes)
-{
-    struct GC_prof_stats_s stats = {0};
-    GC_get_prof_stats_unsafe(&stats, sizeof stats);
-    /* Without what was given back to the system, as in collector_heap. */
-    *heap_bytes = stats.heapsize_full - stats.unmapped_bytes;
-    *free_bytes = stats.free_bytes_full - stats.unmapped_bytes;
 }
 

@@ -21,7 +21,13 @@
 enum { COLLECTOR_GRANULE = 16 };
 
 struct collector_hooks {
-    void (*push_roots)(void);    /* marking begins: call collector_push_range for each range; may run more than once */
+    void (*before_stop)(void);   /* the threads are about to be stopped; no lock of ours may be taken */
+    /* The collector is about to search the stacks, and has; may run more than once, with the world stopped or not. */
+    void (*before_stacks)(bool is_stopped);
+    void (*after_stacks)(void);
+    /* Marking begins: call collector_push_range for each range. May run more than once; `first_of_stop` tells the first
+     * time since the world was stopped: what is pushed then need not be pushed again. */
+    void (*push_roots)(bool first_of_stop);
     void (*mark_end)(void);
     /* Between the two: a foreign finalizer is about to get this object, which lives on with all that it reaches. What
      * is only reached by such objects is at rest. Marking is allowed as in mark_end. */
@@ -42,6 +48,10 @@ bool collector_is_ours(void);
  * off. */
 int collector_register_thread(void);
 void collector_unregister_thread(void);
+/* The collector's handle of the calling thread, which is known, and the highest address of its stack. */
+void *collector_stack(uintptr_t *base);
+/* Only inside push_stacks: where this thread's stack ends. */
+void collector_set_stack_base(void *handle, uintptr_t base);
 
 /* Around a fork, of a collector that is ours: innermost. Another one sees to it itself. */
 void collector_fork_prepare(void);
@@ -107,6 +117,16 @@ void collector_each_marked(void (*visit)(const void *base, size_t scan));
 bool collector_survived(const void *base);
 /* Only inside push_roots: [start, end) is searched for pointers. */
 void collector_push_range(const void *start, const void *end);
+/* Every object of the heap lies in [low, high). */
+void collector_heap_range(uintptr_t *low, uintptr_t *high);
+/* Whether the page with this address is one of the heap's, whose memory is no root. */
+bool collector_is_heap(const void *address);
+
+/* Only inside push_roots: bytes allocated since the start. */
+uint64_t collector_allocated(void);
+/* How many bytes at least have to be allocated between two collections that the collector makes by itself. */
+size_t collector_least_allocated(void);
+void collector_set_least_allocated(size_t bytes);
 
 /* Returns once no collection is running. The caller holds no lock of ours. */
 void collector_wait(void);

@@ -3,6 +3,7 @@
 #include "debug/argument_proxy.h"
 
 #include "base/environment.h"
+#include "base/pool.h"
 #include "base/sync.h"
 #include "cleanup/argument.h"
 #include "cleanup/ephemeron.h"
@@ -14,10 +15,9 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-/* Of malloc's: not searched by the collector. */
+/* Not searched by the collector, nor along with malloc's memory. */
 struct proxy {
     struct waiter waiter;               /* the argument lives while the object does, and waits for that in a collection */
     void *argument;
@@ -28,6 +28,8 @@ struct proxy {
     const void *site;                   /* where it was made */
     bool reported;
 };
+
+static struct pool pool = {.block = (sizeof(struct proxy) + 15) & ~(size_t)15};
 
 /* Changes only while no collection runs and none can start. */
 static struct proxy *proxies;
@@ -65,7 +67,7 @@ static void unlink_witness(void *data)
 
 static void *new_proxy(enum argument_owner owner, const void *base, void *argument, const void *caller)
 {
-    struct proxy *proxy = ephemeron_prepare() && reach_prepare() ? calloc(1, sizeof *proxy) : NULL;
+    struct proxy *proxy = ephemeron_prepare() && reach_prepare() ? pool_take(&pool) : NULL;
     if (proxy == NULL) {
         errno = ENOMEM;
         return NULL;
@@ -90,7 +92,7 @@ static void *argument_of_proxy(const void *proxy)
 static void free_proxy(void *data)
 {
     collector_exclude(unlink_witness, data);
-    free(data);
+    pool_give_back(&pool, data);
 }
 
 /* ---- A collection ---- */

@@ -7,6 +7,7 @@
 #include "base/sync.h"
 #include "debug/source_place.h"
 #include "runtime/background.h"
+#include "runtime/mappings.h"
 
 #include <dlfcn.h>
 #include <errno.h>
@@ -22,10 +23,12 @@ bool debug_report_of_collections;
 static bool is_on;
 
 struct report {
-    enum { NEVER_DIES, UNKNOWN_THREAD, COLLECTION } about;
+    enum { NEVER_DIES, UNKNOWN_THREAD, COLLECTION, LOST, LOST_FURTHER } about;
     union {
         struct never_dies never_dies;
         struct unknown_thread thread;
+        struct lost_thing lost;
+        uint64_t further;
         struct collection_report collection;
     };
 };
@@ -33,7 +36,7 @@ struct report {
 /* Written by collections, one at a time; read under the lock. */
 enum { ROOM = 1024 };
 static struct report reports[ROOM];
-static atomic_count written, printed, lost;
+static atomic_count written, printed, left_out;
 
 /* Held while somebody prints. Nobody who holds it waits for the collector. */
 static pthread_mutex_t printing = PTHREAD_MUTEX_INITIALIZER;
@@ -68,7 +71,20 @@ void debug_report_collected(const struct collection_report *collection)
 {
     struct report report = {.about = COLLECTION, .collection = *collection};
     if (!put(&report))
-        add_relaxed(&lost, 1u);
+        add_relaxed(&left_out, 1u);
+}
+
+bool debug_report_lost(const struct lost_thing *thing)
+{
+    struct report report = {.about = LOST, .lost = *thing};
+    return put(&report);
+}
+
+void debug_report_lost_further(uint64_t count)
+{
+    struct report report = {.about = LOST_FURTHER, .further = count};
+    if (count > 0)
+        (void)put(&report);
 }
 
 void debug_report_wake(void)
@@ -131,6 +147,51 @@ static void print_collection(const struct collection_report *report)
             report->finalizers_queued, report->finalizers_run);
 }
 
+/* The mapping that an address lies in. */
+struct place {
+    uintptr_t address;
+    char name[200];
+};
+
+static void name_place(const struct mapping *mapping, void *data)
+{
+    struct place *place = data;
+    if (place->address - mapping->start < mapping->end - mapping->start)
+        snprintf(place->name, sizeof place->name, "%s", mapping->name[0] != '\0' ? mapping->name : "anonymous memory");
+}
+
+/* A text may hold anything. */
+static void print_quoted(const char *text, size_t size, bool whole)
+{
+    fputc('"', stderr);
+    for (size_t i = 0; i < size; i++)
+        fputc(text[i] >= ' ' && text[i] < 127 ? text[i] : '?', stderr);
+    fputs(whole ? "\" " : "...\" ", stderr);
+}
+
+static void print_lost(const struct lost_thing *lost)
+{
+    static const char *const owners[] = {
+        [OWNED_BY_MALLOC] = "memory of malloc",
+        [OWNED_BY_MAIN_TLS] = "a thread-local variable of the main thread",
+        [OWNED_BY_PROGRAM] = "memory that the program has mapped",
+    };
+    char buffer[MAPPINGS_BUFFER_BYTES];
+    struct place place = {.address = (uintptr_t)lost->at, .name = "unmapped by now"};
+    (void)mappings_each(buffer, sizeof buffer, name_place, &place);
+    size_t shown = lost->text_size < sizeof lost->text ? lost->text_size : sizeof lost->text;
+    flockfile(stderr);
+    fprintf(stderr, "hapax: lost: the %s ", lost->what);
+    if (lost->has_text)
+        print_quoted(lost->text, shown, shown == lost->text_size);
+    if (lost->table != NULL)
+        fprintf(stderr, "of the table of type %s at %p ", lost->type, lost->table);
+    fprintf(stderr, "is collected, but its address %p stands in %s at %p (%s), which is not searched; it was made in %s\n",
+            lost->object, owners[lost->where], lost->at, place.name,
+            lost->site != NULL ? describe_site(lost->site) : "a place that was not noted");
+    funlockfile(stderr);
+}
+
 void debug_report_print(void)
 {
     if (likely(!is_on))
@@ -150,9 +211,15 @@ void debug_report_print(void)
         case COLLECTION:
             print_collection(&report.collection);
             break;
+        case LOST:
+            print_lost(&report.lost);
+            break;
+        case LOST_FURTHER:
+            fprintf(stderr, "hapax: lost: %" PRIu64 " more in this collection\n", report.further);
+            break;
         }
     }
-    uint64_t missing = atomic_exchange_explicit(&lost, 0, memory_order_relaxed);
+    uint64_t missing = atomic_exchange_explicit(&left_out, 0, memory_order_relaxed);
     if (missing > 0)
         fprintf(stderr, "hapax: %" PRIu64 " lines about collections came too fast\n", missing);
     pthread_mutex_unlock(&printing);
@@ -222,7 +289,8 @@ int debug_report_start(void)
     if (done)
         return 0;
     debug_report_of_collections = environment_debug("stats");
-    is_on = debug_report_of_collections || environment_debug("cleanups") || environment_debug("threads");
+    is_on = debug_report_of_collections || environment_debug("cleanups") || environment_debug("threads") ||
+            environment_debug("lost");
     if (is_on) {
         if (sem_init(&wake, 0, 0) != 0)
             return -1;

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "runtime/malloc_memory.h"
+
 enum debug_report_reason { CLEANUP_ARGUMENT_REACHES, FINALIZER_ARGUMENT_REACHES, CYCLE_OF_FINALIZERS };
 
 enum { DEBUG_REPORT_TYPE_BYTES = 40 };
@@ -34,6 +36,20 @@ struct collection_report {
     uint64_t cleanups_pending, cleanups_queued, cleanups_run, finalizers_queued, finalizers_run;
 };
 
+/* Something that a collection takes although memory that is not searched leads to it. */
+enum { DEBUG_REPORT_TEXT_BYTES = 60 };
+struct lost_thing {
+    const void *object, *at;    /* it, and where its address stands */
+    enum memory_owner where;
+    const char *what;
+    const void *table;          /* of a value */
+    char type[DEBUG_REPORT_TYPE_BYTES];
+    bool has_text;              /* of a string: as much as there is room for */
+    char text[DEBUG_REPORT_TEXT_BYTES];
+    size_t text_size;
+    const void *site;           /* NULL: not known */
+};
+
 /* Whether lines about collections are wanted. */
 extern bool debug_report_of_collections;
 
@@ -43,6 +59,9 @@ int debug_report_start(void);
 /* Inside a collection. False where there is no room now. */
 bool debug_report_never_dies(const struct never_dies *report);
 bool debug_report_unknown_thread(const struct unknown_thread *thread);
+bool debug_report_lost(const struct lost_thing *report);
+/* So many more were lost in this collection than have lines. */
+void debug_report_lost_further(uint64_t count);
 void debug_report_collected(const struct collection_report *report);
 /* reclaim_end: has what has come printed. */
 void debug_report_wake(void);

@@ -7,6 +7,7 @@
 
 #include "base/environment.h"
 #include "base/pages.h"
+#include "base/pool.h"
 #include "base/sync.h"
 
 #include <inttypes.h>
@@ -95,16 +96,19 @@ void table_watch_interned(struct watched_table *watched, uint64_t hash)
         add_relaxed(&watched->again, 1u);
 }
 
+/* It has the address of its table, and keeps it alive nowhere that is searched. */
+static struct pool pool = {.block = (sizeof(struct watched_table) + 15) & ~(size_t)15};
+
 struct watched_table *table_watch_new(const void *table, const char *values)
 {
-    struct watched_table *watched = likely(!is_on) ? NULL : calloc(1, sizeof *watched);
+    struct watched_table *watched = likely(!is_on) ? NULL : pool_take(&pool);
     if (watched == NULL)
         return NULL;
     snprintf(watched->values, sizeof watched->values, "%s", values);
     watched->address = table;
     watched->table = hapax_weak_make(table);
     if (watched->table == NULL || hapax_pin(watched->table) != 0) {
-        free(watched);
+        pool_give_back(&pool, watched);
         return NULL;
     }
     watched->next = load_relaxed(&all);

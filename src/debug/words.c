@@ -9,8 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const words[] = {"errors", "cleanups", "stats", "stale", "tables", "threads", "often", "all"};
-#define LIST "errors, cleanups, stats, stale, tables, threads, often, often=N, all"
+static const char *const words[] = {"errors", "cleanups", "lost", "stats", "stale", "tables", "threads", "often", "all"};
+#define LIST "errors, cleanups, lost, stats, stale, tables, threads, often, often=N, all"
 
 /* "often=", and a number that is not 0. */
 static bool is_often(const char *item, size_t length)

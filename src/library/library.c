@@ -15,15 +15,20 @@
 #include "collector/collector.h"
 #include "collector/mark.h"
 #include "debug/argument_proxy.h"
+#include "debug/lost.h"
 #include "debug/often.h"
 #include "debug/report.h"
+#include "debug/source_place.h"
 #include "debug/stale.h"
 #include "debug/table_watch.h"
 #include "debug/unknown_threads.h"
 #include "debug/words.h"
 #include "runtime/background.h"
 #include "runtime/external.h"
+#include "runtime/malloc_memory.h"
+#include "runtime/malloc_search.h"
 #include "runtime/roots.h"
+#include "runtime/stacks.h"
 #include "runtime/start.h"
 #include "runtime/thread.h"
 #include "systems/single_flight.h"
@@ -42,10 +47,18 @@ static atomic_count collections, collector_ns, last_pause_ns;
 
 /* ---- A collection ---- */
 
-static void push_roots(void)
+static void before_stop(void)
+{
+    malloc_search_before_stop();
+    lost_before_stop();
+}
+
+static void push_roots(bool first_of_stop)
 {
     churn_mark_begin();
     roots_push();
+    if (first_of_stop)
+        malloc_search_push();
 }
 
 static void mark_end(void)
@@ -59,6 +72,7 @@ static void mark_end(void)
         weak_map_mark_end();
     argument_proxy_mark_end();
     finalizer_mark_end();
+    lost_mark_end();
     registry_mark_end();
     finalizer_mark_condemned();
     cleanup_mark_end();
@@ -100,6 +114,7 @@ static void report_collection(uint64_t reclaim_ns)
 static void reclaim_end(void)
 {
     uint64_t begin = monotonic_ns();
+    roots_reclaim_end();
     stale_reclaim_begin();
     finalizer_settle();
     uint64_t evicted = registry_reclaim_end();
@@ -162,6 +177,7 @@ static void after_fork_in_child(void)
     trie_fork_done();
     registry_fork_child();
     records_fork_done();
+    malloc_memory_fork_child();
     single_flight_fork_child();
     worker_fork_child();
     background_fork_child();
@@ -229,7 +245,15 @@ static int watch_own_forks(void)
 
 int start_parts(void)
 {
-    static const struct collector_hooks hooks = {push_roots, mark_end, brought_back, reclaim_end};
+    static const struct collector_hooks hooks = {
+        .before_stop = before_stop,
+        .before_stacks = stacks_before_push,
+        .after_stacks = stacks_after_push,
+        .push_roots = push_roots,
+        .mark_end = mark_end,
+        .brought_back = brought_back,
+        .reclaim_end = reclaim_end,
+    };
     static const struct executor_chore chore = {registry_wants_care, registry_care};
     static bool hashing, threads;
     if (!hashing && hash_start() != 0)
@@ -246,8 +270,12 @@ int start_parts(void)
         return -1;
     unknown_threads_start();
     argument_proxy_start();
+    roots_describe_site = source_place_describe;
     if (watch_own_forks() != 0 || debug_report_start() != 0 || executor_start_up(chore) != 0 ||
         collector_start(&hooks) != 0)
+        return -1;
+    malloc_search_start();
+    if (lost_start() != 0)
         return -1;
     /* Whoever holds the bytes of a canonical value holds the value. */
     collector_recognize_offset(SHORT_VALUE);

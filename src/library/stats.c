@@ -8,6 +8,7 @@
 #include "cleanup/finalizer.h"
 #include "collector/collector.h"
 #include "library/library.h"
+#include "runtime/malloc_search.h"
 #include "runtime/thread.h"
 #include "values/table.h"
 #include "weak/cell.h"
@@ -34,6 +35,10 @@ void hapax_stats(struct hapax_stats *stats)
     stats->cleanups_run = cleanups.run;
     stats->finalizers_run = finalizers.run;
     stats->oldest_queued_ns = executor_oldest_ns();
+    struct malloc_search_counts searches;
+    malloc_search_counts(&searches);
+    stats->searched_bytes = searches.bytes;
+    stats->search_ns = searches.ns;
     collector_heap(&stats->heap_bytes, &stats->heap_free_bytes);
 }
 

@@ -14,6 +14,7 @@ struct change {
     struct counted_set *set;
     uintptr_t start;
     size_t size;
+    const void *site;
     struct counted_range *rows;   /* the new ones, and then the old ones */
     size_t room;                  /* theirs. What add and take_away answer: the set's own; what it should be, or 0 */
     bool done;
@@ -41,6 +42,7 @@ static void add(void *data)
             return;
         row->start = change->start;
         row->size = change->size;
+        row->site = change->site;
         set->used++;
     }
     row->count++;
@@ -116,10 +118,10 @@ static void take_away(void *data)
     change->room = narrower_room(set);
 }
 
-bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size)
+bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size, const void *site)
 {
     for (;;) {
-        struct change change = {.set = set, .start = start, .size = size};
+        struct change change = {.set = set, .start = start, .size = size, .site = site};
         collector_exclude(add, &change);
         if (change.done)
             return true;

@@ -13,6 +13,7 @@ struct counted_range {
     uintptr_t start;
     size_t size;
     size_t count;       /* 0: a free row */
+    const void *site;   /* of the call that added it first */
 };
 
 struct counted_set {
@@ -22,7 +23,7 @@ struct counted_set {
 };
 
 /* False with ENOMEM. */
-bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size);
+bool counted_set_add(struct counted_set *set, uintptr_t start, size_t size, const void *site);
 /* How often it was added and not removed. */
 size_t counted_set_count(struct counted_set *set, uintptr_t start, size_t size);
 /* False where it is not there. */

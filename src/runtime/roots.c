@@ -7,11 +7,14 @@
 #include "base/refuse.h"
 #include "base/sync.h"
 #include "collector/collector.h"
+#include "runtime/careful_read.h"
 #include "runtime/counted_set.h"
 #include "runtime/place.h"
 #include "runtime/thread.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
 
 static struct counted_set pins, ranges;
 
@@ -30,7 +33,7 @@ int hapax_pin(const void *pointer)
     default:
         break;
     }
-    bool added = counted_set_add(&pins, (uintptr_t)base, 0);
+    bool added = counted_set_add(&pins, (uintptr_t)base, 0, NULL);
     keep_reachable(pointer);
     return added ? 0 : -1;
 }
@@ -62,7 +65,7 @@ int hapax_add_roots(const void *start, size_t size)
         return refuse(EINVAL, "hapax_add_roots", "the range begins at NULL");
     if ((uintptr_t)start + size < (uintptr_t)start)
         return refuse(EINVAL, "hapax_add_roots", "the range goes around the end of the address space");
-    return counted_set_add(&ranges, (uintptr_t)start, size) ? 0 : -1;
+    return counted_set_add(&ranges, (uintptr_t)start, size, __builtin_return_address(0)) ? 0 : -1;
 }
 
 void hapax_remove_roots(const void *start, size_t size)
@@ -76,13 +79,39 @@ void hapax_remove_roots(const void *start, size_t size)
     }
 }
 
+/* A range whose memory is gone, found by the collection that runs; a size of 0: none. */
+static struct counted_range gone;
+
+static void push_range(const struct counted_range *range)
+{
+    if (careful_is_readable(range->start, range->size))
+        collector_push_range((void *)range->start, (void *)(range->start + range->size));
+    else
+        gone = *range;
+}
+
 void roots_push(void)
 {
     for (size_t i = 0; i < ranges.room; i++)
         if (ranges.rows[i].count != 0)
-            collector_push_range((void *)ranges.rows[i].start,
-                                 (void *)(ranges.rows[i].start + ranges.rows[i].size));
+            push_range(&ranges.rows[i]);
     /* The rows themselves point to the pinned objects. */
     if (pins.room != 0)
         collector_push_range(pins.rows, pins.rows + pins.room);
+}
+
+void (*roots_describe_site)(const void *address, char *text, size_t size);
+
+void roots_reclaim_end(void)
+{
+    if (likely(gone.size == 0))
+        return;
+    char site[500] = "a place that cannot be named";
+    if (roots_describe_site != NULL)
+        roots_describe_site(gone.site, site, sizeof site);
+    fprintf(stderr,
+            "hapax: the root range of %zu bytes at %p, added in %s, is no memory any more: remove a range with "
+            "hapax_remove_roots before its memory is freed or moved\n",
+            gone.size, (void *)gone.start, site);
+    abort();
 }

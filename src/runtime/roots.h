@@ -5,8 +5,15 @@
 
 #include <stddef.h>
 
+#include <stddef.h>
+
 /* push_roots: pinned objects and what root ranges hold. */
 void roots_push(void);
+/* reclaim_end: ends the process where a range's memory is gone. */
+void roots_reclaim_end(void);
+
+/* Says where a call came from; handed down at the start. NULL: nobody can. */
+extern void (*roots_describe_site)(const void *address, char *text, size_t size);
 
 /* How often the object with this base is pinned. */
 size_t roots_pins(const void *base);

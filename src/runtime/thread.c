@@ -3,6 +3,7 @@
 #include "runtime/thread.h"
 
 #include "base/park.h"
+#include "runtime/main_tls.h"
 #include "runtime/start.h"
 
 #include <errno.h>
@@ -23,6 +24,8 @@ static pthread_key_t at_thread_end;
 static void let_go_of(struct thread *thread)
 {
     thread_forget_runs(thread);
+    store_relaxed(&thread->task, 0);
+    store_relaxed(&thread->stack_base, (uintptr_t)0);
     /* Release: whoever takes it over finds it empty. */
     store_release(&thread->in_use, false);
 }
@@ -100,16 +103,49 @@ static struct thread *new_thread(void)
     return thread;
 }
 
+static int own_number(void)
+{
+    return (int)syscall(SYS_gettid);
+}
+
 /* Nobody takes off the main thread of a process. */
 static bool is_main_thread(void)
 {
-    return syscall(SYS_gettid) == getpid();
+    return own_number() == getpid();
+}
+
+/* The lowest address of the calling thread's stack, which ends at `base`; 0 where that is not the stack that the system
+ * knows of: the thread is on another one. */
+static uintptr_t lowest_of_stack(uintptr_t base)
+{
+    pthread_attr_t attributes;
+    void *low = NULL;
+    size_t size = 0;
+    if (pthread_getattr_np(pthread_self(), &attributes) != 0)
+        return 0;
+    (void)pthread_attr_getstack(&attributes, &low, &size);
+    pthread_attr_destroy(&attributes);
+    return base - (uintptr_t)low <= size ? (uintptr_t)low : 0;
+}
+
+/* The collector knows the thread now. */
+static void tell_of(struct thread *self, bool ours)
+{
+    uintptr_t base = 0;
+    self->ours = ours;
+    self->handle = collector_stack(&base);
+    self->stack_low = ours ? lowest_of_stack(base) : 0;
+    self->astray_at = 0;
+    store_relaxed(&self->stack_base, base);
+    /* Release: the rest is there. */
+    store_release(&self->task, ours ? own_number() : 0);
 }
 
 static struct thread *enter_first(void)
 {
     if (start_library() != 0)
         return NULL;
+    main_tls_find();
     int ours = collector_register_thread();
     if (ours < 0)
         return NULL;
@@ -122,7 +158,7 @@ static struct thread *enter_first(void)
         errno = ENOMEM;
         return NULL;
     }
-    self->ours = ours != 0;
+    tell_of(self, ours != 0);
     thread_self = self;
     if (ours || is_main_thread())
         thread_known = self;
@@ -134,7 +170,7 @@ static struct thread *enter_guest(struct thread *self)
     int ours = collector_register_thread();
     if (ours < 0)
         return NULL;
-    self->ours = ours != 0;
+    tell_of(self, ours != 0);
     if (ours)
         thread_known = self;
     return self;
@@ -189,6 +225,32 @@ __attribute__((noinline)) void thread_clear_dead_frames(void)
     keep_reachable(frames);
 }
 
+bool thread_is_known(int task)
+{
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next)
+        if (load_relaxed(&thread->task) == task)
+            return true;
+    return false;
+}
+
+void thread_each_known(void (*visit)(struct thread *thread, void *data), void *data)
+{
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next)
+        if (load_relaxed(&thread->task) != 0)
+            visit(thread, data);
+}
+
+uintptr_t thread_stack_base_in(uintptr_t start, uintptr_t end)
+{
+    uintptr_t highest = 0;
+    for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next) {
+        uintptr_t base = load_relaxed(&thread->stack_base);
+        if (base > start && base <= end && base > highest)
+            highest = base;
+    }
+    return highest;
+}
+
 void thread_mark_runs(void)
 {
     for (struct thread *thread = load_acquire(&threads); thread != NULL; thread = thread->next) {
@@ -216,4 +278,6 @@ void thread_fork_child(void)
     for (struct thread *thread = load_relaxed(&threads); thread != NULL; thread = thread->next)
         if (thread != thread_self && load_relaxed(&thread->in_use))
             let_go_of(thread);
+    if (thread_self != NULL && thread_self->ours)
+        store_relaxed(&thread_self->task, own_number());
 }

@@ -18,6 +18,12 @@ struct thread {
     struct thread *next;
     atomic_bool in_use;
     bool ours;                  /* we made the thread known, and make it unknown at its end; else a guest */
+    atomic_int task;            /* the system's number of a thread that is ours; 0: of none */
+    atomic_word stack_base;     /* where its stack ends, at the highest address; 0: not known */
+    uintptr_t stack_low;        /* where it begins; 0: not known */
+    void *handle;               /* the collector's, of a thread that is ours */
+    /* Inside a collection: where it runs, if that is not on its stack, and how far that is to be searched; else 0. */
+    uintptr_t astray_at, astray_end;
     unsigned lane;              /* spreads threads over places that they would else write to together */
     /* Free objects at hand. Not seen by the collector: thread_mark_runs keeps some of them at each collection. */
     struct runs plain, values, scanned_values;
@@ -65,6 +71,14 @@ static inline void thread_forget_runs(struct thread *thread)
 /* Overwrites vector registers, and the frames of calls that have returned. What they have left there lies where the
  * frames of the next calls will be, and keeps objects alive from what these do not initialize. */
 void thread_clear_dead_frames(void);
+
+/* Whether the thread with this number of the system's is one that we made known. Inside a collection, which it is
+ * stopped for. */
+bool thread_is_known(int task);
+/* Likewise: calls visit for each. */
+void thread_each_known(void (*visit)(struct thread *thread, void *data), void *data);
+/* Likewise: the highest end of a stack in (start, end], or 0. */
+uintptr_t thread_stack_base_in(uintptr_t start, uintptr_t end);
 
 /* mark_end. */
 void thread_mark_runs(void);

@@ -75,6 +75,7 @@ static void *settle(void *context, uintptr_t doubted)
 }
 
 static const struct registry_kind entries = {
+    .owner_name = "cache",
     .subject = subject,
     .doubt = doubt,
     .prefetch = weak_set_prefetch,

@@ -79,6 +79,7 @@ static void *settle(void *context, uintptr_t doubted)
 }
 
 const struct registry_kind weak_map_kind = {
+    .owner_name = "weak map",
     .subject = subject,
     .doubt = doubt,
     .doubts_with_owner = true,

@@ -59,12 +59,25 @@ static const char *type_of(void *context, const void *object)
     return name_of_values(table);
 }
 
+static bool describe(void *context, const void *object, struct registry_description *description)
+{
+    struct hapax_table *table = context;
+    *description = (struct registry_description){.what = "value", .type = name_of_values(table)};
+    if (table->is_strings) {
+        description->text = canonical_value(object);
+        description->size = canonical_size(object);
+    }
+    return true;
+}
+
 static const struct registry_kind values = {
     .doubt = doubt,
     .prefetch = weak_set_prefetch,
     .settle = settle,
     .destroy = weak_set_destroy,
     .type_of = type_of,
+    .describe = describe,
+    .owner_name = "table",
     .care = weak_set_care,
 };
 

@@ -124,7 +124,17 @@ static void *settle(void *context, uintptr_t doubted)
     return held;
 }
 
+/* One whose object lives does, too. */
+static bool describe(void *context, const void *object, struct registry_description *description)
+{
+    const struct hapax_weak_cell *cell = object;
+    (void)context;
+    *description = (struct registry_description){.what = "weak pointer"};
+    return load_relaxed(&cell->word) == 0 || (cell->base != NULL && !collector_lives(cell->base));
+}
+
 static const struct registry_kind cells = {
+    .describe = describe,
     .subject = subject, .doubt = doubt, .prefetch = weak_set_prefetch, .settle = settle, .care = care};
 
 /* ---- The table of cells ---- */

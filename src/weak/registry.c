@@ -12,6 +12,7 @@
 #include <string.h>
 
 struct registry *_Atomic registry_list;
+void (*registry_observer)(const void *object);
 _Thread_local struct registry_amidst registry_amidst;
 
 /* Protects the taking of new chunks, in every registry: once in MOST_WORDS objects. */
@@ -39,6 +40,8 @@ struct registry *registry_new(const struct registry_kind *kind, void *owner, voi
     do
         store_relaxed(&registry->next, head);
     while (!cas_release(&registry_list, &head, registry)); /* release: whoever finds it finds it filled in */
+    if (unlikely(registry_observer != NULL) && owner != NULL)
+        registry_observer(owner);
     return registry;
 }
 

@@ -78,6 +78,13 @@ bool registry_wants_care(void);
 void registry_each_of_kind(const struct registry_kind *kind, void (*visit)(struct registry *registry, void *owner));
 void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word));
 
+/* mark_end, before registry_mark_end: calls visit for each object that is about to be evicted and that somebody may hold
+ * the address of, and with a NULL context for each owner that is. */
+void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *context, const void *object));
+
+/* Told of each object that was put into a registry, and of each owner; NULL: nobody is. Set once, at the start. */
+extern void (*registry_observer)(const void *object);
+
 /* The steps of a collection, for all registries. */
 void registry_mark_end(void);
 uint64_t registry_reclaim_end(void);     /* how many objects were evicted */

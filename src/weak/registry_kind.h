@@ -3,7 +3,16 @@
 #define HAPAX_REGISTRY_KIND_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
+
+/* What an object is called on a line for people. */
+struct registry_description {
+    const char *what;       /* "value" */
+    const char *type;       /* of a value; else NULL */
+    const void *text;       /* of a string; else NULL */
+    size_t size;
+};
 
 /* What one kind of owner does with its objects. */
 struct registry_kind {
@@ -26,6 +35,10 @@ struct registry_kind {
     /* While no collection runs and none can start: what this object, whoever it belongs to, is called where it is one of
      * the owner's, else NULL. NULL function: nobody asks. */
     const char *(*type_of)(void *context, const void *object);
+    /* mark_end: whether an unmarked object is lost to those who hold its address, and what it is called. NULL function:
+     * nobody holds any. */
+    bool (*describe)(void *context, const void *object, struct registry_description *description);
+    const char *owner_name;     /* NULL: nobody holds owners' addresses */
     /* Some time after objects were evicted, outside of everything: the context is held. May be NULL. */
     void (*care)(void *context);
 };

@@ -53,6 +53,32 @@ void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word))
     }
 }
 
+static void visit_doomed(struct registry *registry, struct chunk *chunk,
+                         void (*visit)(const struct registry_kind *kind, void *context, const void *object))
+{
+    for (unsigned i = words_taken(chunk); i-- > 0;) {
+        uintptr_t word = load_relaxed(&chunk->words[i]);
+        struct registry_description unused;
+        if (word != 0 && word != HOLE && !collector_lives((const void *)word) &&
+            registry->kind->describe(registry->context, (const void *)word, &unused))
+            visit(registry->kind, registry->context, (const void *)word);
+    }
+}
+
+void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *context, const void *object))
+{
+    for (struct registry *registry = load_acquire(&registry_list); registry != NULL;
+         registry = load_acquire(&registry->next)) {
+        const struct registry_kind *kind = registry->kind;
+        if (registry->owner != NULL && kind->owner_name != NULL && !collector_lives(registry->owner))
+            visit(kind, NULL, registry->owner);
+        if (kind->describe == NULL || (registry->keep != NULL && collector_lives(registry->owner)))
+            continue;
+        FOR_EACH_CHUNK(chunk, registry)
+            visit_doomed(registry, chunk, visit);
+    }
+}
+
 /* The words of a chunk whose subjects are unmarked. */
 static size_t find_unmarked(struct registry *registry, struct chunk *chunk, unsigned count, uint16_t *indices)
 {

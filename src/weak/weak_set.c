@@ -67,6 +67,8 @@ void *weak_set_publish(struct weak_set *set, struct trie_object *object, trie_eq
         return published;
     }
     registry_filled(set->registry, word);
+    if (unlikely(registry_observer != NULL))
+        registry_observer(object);
     if (unlikely(registry_round(word)))
         consider_growth(set);
     if (unlikely(trie_wants_help(&set->trie)))

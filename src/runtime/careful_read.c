@@ -1,0 +1,105 @@
+#include "config.h"
+
+#include "runtime/careful_read.h"
+
+#include "base/pages.h"
+
+#include <errno.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+/* Two ways. Writing to a file in memory, whose pages are mapped here, copies at the speed of the memory, and needs a
+ * descriptor; process_vm_readv looks up each page, and takes four times as long. */
+static int file = -1;
+static void *file_window;
+static void *spare_window;      /* for the other way; reserved */
+
+/* What the system reads of this process; what process_vm_readv(2) says. */
+static ssize_t copy(void *to, uintptr_t from, size_t size)
+{
+    struct iovec local = {to, size}, remote = {(void *)from, size};
+    return process_vm_readv(getpid(), &local, 1, &remote, 1, 0);
+}
+
+bool careful_copy(void *to, uintptr_t from, size_t size)
+{
+    int before = errno;
+    bool whole = copy(to, from, size) == (ssize_t)size;
+    errno = before;
+    return whole;
+}
+
+bool careful_is_readable(uintptr_t start, size_t size)
+{
+    enum { PAGES = 64 };
+    struct iovec pages[PAGES];
+    char bytes[PAGES];
+    int before = errno;
+    bool readable = true;
+    for (uintptr_t at = start; readable && at - start < size;) {
+        size_t count = 0;
+        for (; count < PAGES && at - start < size; at = (at & -(uintptr_t)PAGE_BYTES) + PAGE_BYTES)
+            pages[count++] = (struct iovec){(void *)at, 1};
+        struct iovec local = {bytes, count};
+        ssize_t got = process_vm_readv(getpid(), &local, 1, pages, count, 0);
+        readable = got == (ssize_t)count || (got < 0 && errno != EFAULT);
+    }
+    errno = before;
+    return readable;
+}
+
+/* A file may be too large for its owner: writing would raise a signal. */
+static bool open_file(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_FSIZE, &limit) != 0 || limit.rlim_cur < CAREFUL_WINDOW)
+        return false;
+    file = memfd_create("hapax", MFD_CLOEXEC);
+    if (file < 0)
+        return false;
+    if (ftruncate(file, CAREFUL_WINDOW) == 0) {
+        file_window = mmap(NULL, CAREFUL_WINDOW, PROT_READ, MAP_SHARED, file, 0);
+        if (file_window != MAP_FAILED)
+            return true;
+    }
+    close(file);
+    file = -1;
+    return false;
+}
+
+bool careful_prepare(void)
+{
+    if (spare_window == NULL)
+        spare_window = pages_alloc(CAREFUL_WINDOW);
+    return spare_window != NULL;
+}
+
+bool careful_begin(void)
+{
+    int before = errno;
+    bool ready = open_file() || copy(spare_window, (uintptr_t)&before, sizeof before) == sizeof before;
+    errno = before;
+    return ready;
+}
+
+const void *careful_window(uintptr_t from, size_t *size)
+{
+    int before = errno;
+    ssize_t got = file >= 0 ? pwrite(file, (const void *)from, *size, 0) : copy(spare_window, from, *size);
+    *size = got > 0 ? (size_t)got : 0;
+    errno = before;
+    return file >= 0 ? file_window : spare_window;
+}
+
+void careful_end(void)
+{
+    int before = errno;
+    if (file >= 0) {
+        munmap(file_window, CAREFUL_WINDOW);
+        close(file);
+    }
+    file = -1;
+    errno = before;
+}

@@ -1,0 +1,35 @@
+/* The search of malloc's memory: in a program that has never heard of the collector, a handle may stand anywhere a C or
+ * C++ program puts a pointer, and stays alive.
+ *
+ * Each collection looks through what malloc has handed out for words that are addresses of collected objects, and has
+ * them marked. That takes a part of its time in proportion to malloc's memory, so collections become rarer with it.
+ *
+ * What belongs to malloc says malloc_memory.h.
+ *
+ * Threads: malloc_search_set from any; the rest inside a collection. Nothing is allocated there. */
+#ifndef HAPAX_MALLOC_SEARCH_H
+#define HAPAX_MALLOC_SEARCH_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/* The library's start, once the collector has started: on where the library has started it, unless the environment says
+ * otherwise. */
+void malloc_search_start(void);
+
+/* From the next collection on. 0, or -1 with ENOTSUP or ENOMEM. */
+int malloc_search_set(bool on);
+bool malloc_search_is_on(void);
+
+/* The threads are about to be stopped. */
+void malloc_search_before_stop(void);
+/* push_roots, with the world stopped, once in each stop. */
+void malloc_search_push(void);
+
+/* Since the start; the time without that for marking what was found. */
+struct malloc_search_counts {
+    uint64_t bytes, ns;
+};
+void malloc_search_counts(struct malloc_search_counts *counts);
+
+#endif

@@ -1,0 +1,96 @@
+#include "config.h"
+
+#include "runtime/touched_pages.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* mincore tells which pages are in memory, at a nanosecond a page. What is not may have been swapped out; pagemap tells
+ * that, at eighty. */
+enum { WINDOW = 512 };
+#define PAGE_TOUCHED ((uint64_t)3 << 62)     /* in memory, or swapped out */
+
+static int pagemap = -1;
+static size_t page_bytes;
+static uintptr_t window, window_end;         /* addresses of pages that `touched` tells of */
+static unsigned char touched[WINDOW];
+
+size_t touched_page_size(void)
+{
+    if (page_bytes == 0)
+        page_bytes = (size_t)sysconf(_SC_PAGESIZE);
+    return page_bytes;
+}
+
+void touched_pages_begin(void)
+{
+    int before = errno;
+    (void)touched_page_size();
+    pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
+    window = window_end = 0;
+    errno = before;
+}
+
+void touched_pages_end(void)
+{
+    int before = errno;
+    if (pagemap >= 0)
+        close(pagemap);
+    pagemap = -1;
+    errno = before;
+}
+
+/* Of the pages that are not in memory, those that were touched all the same. Where the system does not tell, all. */
+static void ask_pagemap(uintptr_t first, size_t pages)
+{
+    uint64_t entries[WINDOW];
+    size_t bytes = pages * sizeof *entries;
+    ssize_t got = pagemap < 0 ? -1 : pread(pagemap, entries, bytes, (off_t)(first / page_bytes * sizeof *entries));
+    for (size_t i = 0; i < pages; i++)
+        touched[i] = touched[i] || got != (ssize_t)bytes || (entries[i] & PAGE_TOUCHED) != 0;
+}
+
+static void load_window(uintptr_t first, uintptr_t end)
+{
+    int before = errno;
+    size_t pages = (end - first + page_bytes - 1) / page_bytes;
+    if (pages > WINDOW)
+        pages = WINDOW;
+    window = first;
+    window_end = first + pages * page_bytes;
+    /* Where a part of it is not mapped any more, mincore fails. */
+    if (mincore((void *)first, pages * page_bytes, touched) != 0)
+        memset(touched, 0, pages);
+    for (size_t i = 0; i < pages; i++)
+        touched[i] &= 1;
+    if (memchr(touched, 0, pages) != NULL)
+        ask_pagemap(first, pages);
+    errno = before;
+}
+
+bool touched_page(uintptr_t address, uintptr_t end)
+{
+    if (address < window || address >= window_end)
+        load_window(address & ~(uintptr_t)(page_bytes - 1), end);
+    return touched[(address - window) / page_bytes] != 0;
+}
+
+void touched_pages_each(uintptr_t start, uintptr_t end, void (*visit)(uintptr_t start, uintptr_t end))
+{
+    uintptr_t run = start, at = start;
+    bool in_run = false;
+    while (at < end) {
+        bool is_touched = touched_page(at, end);
+        if (is_touched && !in_run)
+            run = at;
+        if (!is_touched && in_run)
+            visit(run, at);
+        in_run = is_touched;
+        at = (at & ~(uintptr_t)(page_bytes - 1)) + page_bytes;
+    }
+    if (in_run)
+        visit(run, end);
+}
