@@ -27,7 +27,7 @@ static uintptr_t start_of(size_t i)
 static void add_all(size_t step)
 {
     for (size_t i = 0; i < N; i += step)
-        cr_assert(counted_set_add(&set, start_of(i), i % 5));
+        cr_assert(counted_set_add(&set, start_of(i), i % 5, NULL));
 }
 
 static void remove_all(size_t step, bool is_there)
@@ -74,7 +74,7 @@ static void *come_and_go(void *data)
     hapax_init();
     for (unsigned round = 0; round < ROUNDS; round++) {
         for (size_t i = 0; i < BATCH; i++)
-            cr_assert(counted_set_add(&set, mine + start_of(i), 0));
+            cr_assert(counted_set_add(&set, mine + start_of(i), 0, NULL));
         for (size_t i = 0; i < BATCH; i++)
             cr_assert(counted_set_remove(&set, mine + start_of(i), 0));
     }
