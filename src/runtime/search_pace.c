@@ -2,8 +2,9 @@
 
 #include "runtime/search_pace.h"
 
-#include "base/pages.h"
 #include "collector/collector.h"
+
+#include <unistd.h>
 
 enum {
     SHARE = 12,             /* of the program's time, one part in so many: some more than ten, since it varies */
@@ -33,8 +34,8 @@ void search_pace_searched(uint64_t bytes, uint64_t begin, uint64_t end)
         rate = (double)(allocated - last_allocated) / (double)(begin - last_end);
     last_allocated = allocated;
     last_end = end;
-    double wanted = rate * (double)(end - begin) * SHARE, most = (double)bytes * GARBAGE,
-           machine = (double)pages_physical() / 8;
+    double wanted = rate * (double)(end - begin) * SHARE, most = (double)bytes * GARBAGE;
+    double machine = (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / 8;
     if (wanted > most)
         wanted = most;
     set_least((size_t)(wanted < machine ? wanted : machine));
