@@ -1,6 +1,7 @@
 # The manual pages: tests/man-lint.sh and tests/man-examples.sh find a new one by themselves.
 
 dist_man_MANS = \
+	man/hapax-troubleshooting.7 \
 	man/hapax.1 \
 	man/hapax.7 \
 	man/hapax.hpp.3 \
