@@ -6,6 +6,7 @@
 
 #include <criterion/criterion.h>
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -140,7 +141,9 @@ Test(search_start, is_off_where_the_program_has)
 
 struct node {
     struct node *left, *right;
+    char before[24];        /* what malloc writes into free blocks is elsewhere */
     hapax_handle name;
+    char behind[24];
 };
 
 static struct node *build(unsigned from, unsigned to)
@@ -196,6 +199,25 @@ Test(search, what_is_freed_is_collected)
             free(all[j]);
         free(all);
     }
+}
+
+/* Small blocks among others that stay: nothing is given back to the system, nothing used again. */
+Test(search, what_is_freed_among_others_is_collected)
+{
+    enum { VALUES = 20000 };
+    struct node **nodes = malloc(VALUES * sizeof(struct node *));
+    for (unsigned i = 0; i < VALUES; i++)
+        nodes[i] = build(i, i + 1);
+    for (unsigned i = 0; i < VALUES; i += 2) {
+        free(nodes[i]);
+        nodes[i] = NULL;
+    }
+    collect();
+    cr_assert_geq(live(), VALUES / 2);
+    cr_assert_leq(live(), VALUES / 2 + VALUES / 100);
+    for (unsigned i = 1; i < VALUES; i += 2)
+        free(nodes[i]);
+    free(nodes);
 }
 
 /* ---- Pages that nobody has touched ---- */
@@ -280,6 +302,8 @@ Test(search, beside_threads_that_map_and_unmap_memory)
     const char *wanted = getenv("SEARCH_SECONDS");
     unsigned seconds = wanted != NULL ? (unsigned)atoi(wanted) : 2;
     pthread_t threads[3];
+    /* Else the allocator soon stops mapping such blocks one by one. */
+    mallopt(M_MMAP_THRESHOLD, 64 << 10);
     go_on = true;
     pthread_create(&threads[0], NULL, map_and_unmap, NULL);
     pthread_create(&threads[1], NULL, map_and_unmap, NULL);
@@ -303,7 +327,7 @@ Test(search, keeps_what_the_program_has_set_as_the_least)
     memset(large, 1, 10 << 20);
     for (unsigned i = 0; i < 3; i++) {
         for (unsigned j = 0; j < 100000; j++)
-            hapax_alloc(64);
+            hapax_keep_alive(hapax_alloc(64));
         collect();
     }
     cr_assert_gt(GC_get_min_bytes_allocd(), 1u);
