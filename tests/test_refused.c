@@ -166,13 +166,13 @@ Test(refused, without_a_word_unless_asked)
 {
     each_is_heard(NULL, false);
     each_is_heard("", false);
-    each_is_heard("error,errorsome,finalizers", false);
+    each_is_heard("cleanups", false);
 }
 
 Test(refused, with_a_line_where_asked)
 {
     each_is_heard("errors", true);
-    each_is_heard("other,errors,more", true);
+    each_is_heard("cleanups,errors,threads", true);
     each_is_heard(",errors", true);
 }
 
