@@ -23,7 +23,7 @@ enum { PREVIOUS_IN_USE = 1, IS_MAPPED = 2, NOT_MAIN_ARENA = 4, FLAGS = 7 };
 enum { SMALLEST = 32, ALIGNMENT = 16, SYSTEM_PAGE = 4096 };
 
 /* Parts are visited before what they hold has left the processor's caches. */
-enum { PART_BYTES = 128 << 10 };
+enum { PART_BYTES = 128 << 10, FETCHED_AHEAD = 4 << 10 };
 
 __attribute__((no_sanitize_address)) static inline uintptr_t word_at(uintptr_t address)
 {
@@ -239,9 +239,14 @@ static inline bool is_cached(uintptr_t chunk)
 /* From the first chunk to the top, which ends at top_end; what lies behind that is not in use. */
 static void walk(uintptr_t chunk, uintptr_t top_end, uintptr_t end, visitor *visit)
 {
-    uintptr_t from = chunk;
+    uintptr_t from = chunk, fetched = chunk;
     for (;;) {
         uintptr_t size = size_of(chunk), next = chunk + size;
+        if (unlikely(size > FETCHED_AHEAD))
+            fetched = next;
+        /* Each header leads to the next one: the processor would wait for one after the other. */
+        for (; fetched < next + FETCHED_AHEAD; fetched += CACHE_LINE)
+            __builtin_prefetch((const void *)fetched);
         if (size < SMALLEST || size % ALIGNMENT != 0 || size > top_end - chunk ||
             (next != top_end && top_end - next < 2 * WORD)) {
             /* Somebody else has taken memory here, or the heap goes on elsewhere. */
