@@ -19,6 +19,8 @@ pkginclude_HEADERS = \
 
 # Everything stands in one convenience library, so that tests of private functions can link the same objects.
 hapax_core_sources = \
+	src/base/address.c \
+	src/base/address.h \
 	src/base/clock.c \
 	src/base/clock.h \
 	src/base/environment.c \
@@ -27,6 +29,8 @@ hapax_core_sources = \
 	src/base/hash.h \
 	src/base/own_pages.c \
 	src/base/own_pages.h \
+	src/base/module.c \
+	src/base/module.h \
 	src/base/pages.c \
 	src/base/pages.h \
 	src/base/park.c \
@@ -53,8 +57,14 @@ hapax_core_sources = \
 	src/collector/collector.c \
 	src/collector/collector.h \
 	src/collector/heap.c \
+	src/collector/kinds.c \
+	src/collector/kinds.h \
+	src/collector/late.c \
+	src/collector/late.h \
 	src/collector/mark.c \
 	src/collector/mark.h \
+	src/collector/objects.c \
+	src/collector/range.h \
 	src/collector/reach.c \
 	src/collector/reach.h \
 	src/debug/argument_proxy.c \

@@ -45,6 +45,7 @@ public_tests = \
 	tests/test_handle_limits \
 	tests/test_incremental \
 	tests/test_iteration \
+	tests/test_late \
 	tests/test_map_bytes \
 	tests/test_mapped_file \
 	tests/test_mapped_file_shared \
@@ -79,12 +80,14 @@ public_tests = \
 	tests/test_worker_stop
 
 internal_tests = \
+	tests/test_address \
 	tests/test_canonical \
 	tests/test_cells \
 	tests/test_churn \
 	tests/test_counted_set \
 	tests/test_entries \
 	tests/test_hold \
+	tests/test_kinds \
 	tests/test_mark \
 	tests/test_pages \
 	tests/test_records \
@@ -96,12 +99,14 @@ internal_tests = \
 	tests/test_trie \
 	tests/test_trie_growth
 
+tests_test_address_LDADD = $(internal_libs)
 tests_test_canonical_LDADD = $(internal_libs)
 tests_test_cells_LDADD = $(internal_libs)
 tests_test_churn_LDADD = $(internal_libs)
 tests_test_counted_set_LDADD = $(internal_libs)
 tests_test_entries_LDADD = $(internal_libs)
 tests_test_hold_LDADD = $(internal_libs)
+tests_test_kinds_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)
 tests_test_pages_LDADD = $(internal_libs)
 tests_test_records_LDADD = $(internal_libs)
@@ -145,6 +150,7 @@ script_tests = \
 	tests/man-examples.sh \
 	tests/man-lint.sh \
 	tests/natural.sh \
+	tests/plugins.sh \
 	tests/readme-example.sh \
 	tests/secure.sh \
 	tests/stress.sh \

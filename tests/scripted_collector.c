@@ -6,7 +6,6 @@
 #include "collector/collector.h"
 #include "base/sync.h"
 
-#include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -165,6 +164,10 @@ int collector_start(const struct collector_hooks *our_hooks)
 {
     hooks = *our_hooks;
     return 0;
+}
+
+void collector_watch(void)
+{
 }
 
 void collector_collect(void)
@@ -363,10 +366,14 @@ size_t collector_scan_size(const void *base)
     return is_plain(segment->kind) ? 0 : segment->stride;
 }
 
-bool collector_is_static(const void *pointer)
+bool collector_inner_pointers_count(void)
 {
-    Dl_info info;
-    return dladdr(pointer, &info) != 0;
+    return true;
+}
+
+void *collector_first_byte(void *base)
+{
+    return base;
 }
 
 bool collector_is_marked(const void *base)
@@ -399,16 +406,30 @@ void collector_unmark(const void *base)
     the_segment(base, &index)->marks[index] = 0;
 }
 
-void *collector_mark_word(uintptr_t word, size_t *size)
+void *collector_mark_word(uintptr_t word, struct collector_range *contents)
 {
-    return mark_address(word, size);
+    contents->start = mark_address(word, &contents->how);
+    return (void *)(uintptr_t)contents->start;
 }
 
-void collector_each_marked(void (*visit)(const void *base, size_t size))
+struct collector_range collector_mark_anew(const void *base)
+{
+    collector_mark(base);
+    return (struct collector_range){base, collector_scan_size(base)};
+}
+
+struct collector_range *collector_search_special(struct collector_range range, struct collector_range *top,
+                                                 struct collector_range *limit)
+{
+    (void)range, (void)top, (void)limit;
+    heap_give_up("no object is special here");
+}
+
+void collector_each_marked(void (*visit)(const void *base))
 {
     FOR_EACH_OBJECT(segment, index, LIVE)
     if (segment->marks[index] && !is_plain(segment->kind))
-        visit(heap_object(segment, index), segment->stride);
+        visit(heap_object(segment, index));
 }
 
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)

@@ -6,6 +6,7 @@
 #define GC_THREADS 1
 #define GC_NO_THREAD_REDIRECTS 1
 #include <criterion/criterion.h>
+#include <errno.h>
 #include <gc/gc.h>
 #include <gc/gc_mark.h>
 #include <signal.h>
@@ -217,6 +218,61 @@ Test(foreign_start, a_callback_that_does_not_call_ours_is_noticed)
     says_so(cut_off_incremental, allocate_until_collected, event);
 }
 
+/* ---- Programs that use the collector's debugging functions ---- */
+
+static atomic_size_t finalized_whole, finalized_not_whole;
+
+static void finalize_node(void *object, void *argument)
+{
+    const struct node *node = object;
+    bool whole = node->number == (size_t)(uintptr_t)argument && node->next == object;
+    atomic_fetch_add(whole ? &finalized_whole : &finalized_not_whole, 1);
+}
+
+static void make_debugged(size_t i)
+{
+    struct node *node = GC_debug_malloc(sizeof *node, __FILE__, __LINE__);
+    node->number = i;
+    node->next = node;
+    weak[i] = hapax_weak_make(node);
+    must(hapax_weak_value(weak[i]) == node);
+    must(hapax_set_finalizer(node, finalize_node, (void *)(uintptr_t)i) == 0);
+    errno = 0;
+    must(hapax_set_finalizer(node, finalize_node, NULL) == -1 && errno == EEXIST);
+    if (i % 10 == 0)
+        must(hapax_set_finalizer(node, NULL, NULL) == 0 &&
+             hapax_set_finalizer(node, finalize_node, (void *)(uintptr_t)i) == 0);
+    must(hapax_set_finalizer(&node->next, finalize_node, NULL) == -1 && errno == EINVAL);
+    must(hapax_add_cleanup(node, look_at_nothing, NULL, NULL) == 0);
+}
+
+/* An object without a header, and a pointer that lies where one would end. */
+static void refuse_what_only_looks_like_one(size_t i)
+{
+    char *object = hapax_alloc(200);
+    memset(object, (int)i, 200);
+    errno = 0;
+    must(hapax_set_finalizer(object + GC_get_debug_header_size(), finalize_node, NULL) == -1 && errno == EINVAL);
+}
+
+static int with_debugging_functions(void *unused)
+{
+    (void)unused;
+    GC_INIT();
+    make_each(MANY, refuse_what_only_looks_like_one);
+    make_each(MANY, make_debugged);
+    CHECK(everything_works() == 0);
+    collect();
+    CHECK(hapax_wait_cleanups(FOR_EVER));
+    CHECK(atomic_load(&finalized_whole) >= MOST && atomic_load(&finalized_not_whole) == 0);
+    return 0;
+}
+
+Test(foreign_start, with_debugging_functions)
+{
+    cr_assert_eq(in_child(with_debugging_functions, NULL), 0);
+}
+
 /* ---- Programs that do not want interior pointers ---- */
 
 static void **values;
@@ -290,6 +346,10 @@ static int without_interior_pointers(void *unused)
     (void)unused;
     GC_set_all_interior_pointers(0);
     CHECK(everything_works() == 0);
+    /* Most pointers to its bytes would not keep a file mapped. */
+    errno = 0;
+    CHECK(hapax_map_bytes("/proc/self/exe", NULL) == NULL && errno == ENOTSUP);
+    CHECK(hapax_mapped_file_open("/proc/self/exe") != NULL);
     values = hapax_alloc(MANY * sizeof *values);
 
     make_each(MANY, hold_value);

@@ -72,7 +72,8 @@ HAPAX_API hapax_span hapax_mapped_file_bytes(const hapax_mapped_file *file);
  *   size   receives the number of bytes, 0 on failure; may be NULL
  *
  * Returns: the first byte (for an empty file, an object of its own), or NULL with errno.
- * Errors: as hapax_mapped_file_open.
+ * Errors: as hapax_mapped_file_open; ENOTSUP if the program has told the collector to ignore
+ * pointers to the inside of objects (GC_set_all_interior_pointers(0)).
  * Threads: safe beside every other call. May collect.
  * Keeps alive: a pointer to any byte keeps the file mapped.
  * Source: hapax's own; in Go a mapping cannot lie in the heap.

@@ -36,7 +36,8 @@ HAPAX_BEGIN_DECLS
  *
  * Returns: 0, or -1 with errno. Again is harmless.
  * Errors: ENOMEM; EAGAIN where the system has no room for a thread; ENOTSUP where the program has
- * started the collector itself and the collector does not know the thread of the first call.
+ * started the collector itself and the collector does not know the thread of the first call, and
+ * if the collector's heap lies at addresses of more than 48 bits.
  * Threads: safe beside every other call.
  * Keeps alive: nothing. What a new thread is given stays alive through its creator until the
  * thread's first call.

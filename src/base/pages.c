@@ -2,6 +2,7 @@
 
 #include "base/pages.h"
 
+#include "base/address.h"
 #include "base/own_pages.h"
 
 #include <errno.h>
@@ -18,6 +19,11 @@ static void *map(size_t size, int access, int flags)
 {
     int before = errno;
     void *start = mmap(NULL, size, access, MAP_PRIVATE | MAP_ANONYMOUS | flags, -1, 0);
+    if (start != MAP_FAILED && unlikely(!address_fits((char *)start + size))) {
+        address_refuse((char *)start + size);
+        (void)munmap(start, size);
+        start = MAP_FAILED;
+    }
     errno = before;
     return start == MAP_FAILED ? NULL : start;
 }

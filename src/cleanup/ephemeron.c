@@ -6,6 +6,7 @@
 #include "base/sync.h"
 #include "collector/collector.h"
 #include "collector/mark.h"
+#include "collector/reach.h"
 
 #include <assert.h>
 #include <string.h>
@@ -39,7 +40,7 @@ uintptr_t ephemeron_kind(void (*function)(struct waiter *waiter))
 
 bool ephemeron_prepare(void)
 {
-    if (!mark_prepare())
+    if (!mark_prepare() || !reach_prepare())
         return false;
     if (likely(load_acquire(&places.start) != NULL))  /* acquire: their size is seen in collections */
         return true;
@@ -60,8 +61,10 @@ static struct waiter **place_of(uintptr_t base)
     return &all_places()[spread >> (64 - places_log)];
 }
 
-static void notice(const void *base)
+void ephemeron_notice(const void *base)
 {
+    if (waiting == 0)
+        return;
     struct waiter **at = place_of((uintptr_t)base);
     while (*at != NULL) {
         struct waiter *waiter = *at;
@@ -83,10 +86,24 @@ void ephemeron_wait(struct waiter *waiter)
     *place = waiter;
     waiting++;
     places_used = true;
-    mark_listen(notice);
+    mark_listen(ephemeron_notice);
 }
 
 /* ---- Waking ---- */
+
+static void (*heard_by)(void *value);
+
+void ephemeron_listen(void (*marked)(void *value))
+{
+    heard_by = marked;
+}
+
+void ephemeron_mark(void *value)
+{
+    mark_word((uintptr_t)value);
+    if (unlikely(heard_by != NULL))
+        heard_by(value);
+}
 
 void ephemeron_drain(void)
 {
@@ -102,9 +119,7 @@ void ephemeron_drain(void)
 
 void ephemeron_wake(const void *base)
 {
-    if (waiting == 0)
-        return;
-    notice(base);
+    ephemeron_notice(base);
     ephemeron_drain();
 }
 
@@ -113,8 +128,7 @@ bool ephemeron_waits(void)
     return waiting > 0;
 }
 
-/* Wakes what waits for objects that the collector itself has marked since. */
-static void wake_marked(void)
+void ephemeron_wake_marked(void)
 {
     size_t count = (size_t)1 << places_log;
     for (size_t i = 0; waiting > 0 && i < count; i++) {
@@ -134,6 +148,12 @@ static void wake_marked(void)
     ephemeron_drain();
 }
 
+void ephemeron_catch_up(void)
+{
+    while (waiting > 0 && mark_unheard())
+        ephemeron_wake_marked();
+}
+
 void ephemeron_brought_back(const void *object)
 {
     if (waiting == 0)
@@ -142,11 +162,12 @@ void ephemeron_brought_back(const void *object)
      * others it only marks afterwards what they reach. */
     if (!woke_marked) {
         woke_marked = true;
-        wake_marked();
+        ephemeron_wake_marked();
     }
     mark_contents(object);
     ephemeron_drain();
     ephemeron_wake(object);
+    ephemeron_catch_up();
 }
 
 /* ---- The steps of a collection ---- */

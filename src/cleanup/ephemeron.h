@@ -38,10 +38,23 @@ bool ephemeron_mark_begin(uint64_t expected);
 void ephemeron_wait(struct waiter *waiter);
 /* Marks all that is reached from what our marker was given. */
 void ephemeron_drain(void);
+/* Of a waiter that is woken: what it points to is marked, with all it reaches. */
+void ephemeron_mark(void *value);
+/* From now on calls the function for each such value, marked already or not. NULL: nobody listens. */
+void ephemeron_listen(void (*marked)(void *value));
+
+/* What waits for this object, which is marked, is woken by the next ephemeron_drain. */
+void ephemeron_notice(const void *base);
 /* The object lives on, though it may not be marked: what waits for it is marked, with all it reaches. */
 void ephemeron_wake(const void *base);
 /* Whether anything still waits. */
 bool ephemeron_waits(void);
+/* The collector itself has marked further objects: what waits for them is marked, with all it reaches. Looks at all that
+ * waits. */
+void ephemeron_wake_marked(void);
+/* The same where a mark procedure of the program's has marked objects; else it does nothing. After the last ephemeron_drain of
+ * those who mark. */
+void ephemeron_catch_up(void);
 
 /* A foreign finalizer is about to get this object. */
 void ephemeron_brought_back(const void *object);

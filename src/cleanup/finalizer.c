@@ -34,7 +34,8 @@ struct record {
     struct record_head head;
     struct task task;
     uintptr_t object;       /* QUEUED: the base, now seen by the collector. Before: 0 */
-    unsigned postponed;     /* collections in a row that could not tell whether foreign finalizers reach the object */
+    unsigned short postponed;   /* collections in a row that could not tell whether foreign finalizers reach the object */
+    unsigned short header;  /* bytes in front of the object as the program knows it */
     void (*function)(void *object, void *argument);
     void *argument;
     void *argument_base;    /* of its object: a pointer into an object need not keep it alive everywhere */
@@ -124,7 +125,7 @@ static void run_record(struct task *task)
     /* Nothing is left to finalize of what the program has freed. */
     if (record->object == FREED)
         return;
-    record->function((void *)record->object, argument_of(record->argument));
+    record->function((char *)record->object + record->header, argument_of(record->argument));
     add_relaxed(&run, 1u);
 }
 
@@ -202,6 +203,7 @@ void finalizer_mark_end(void)
         mark_contents(object_of(record));
         ephemeron_drain();
     }
+    ephemeron_catch_up();
     sort_out();
     /* A condemned object lives on for its finalizer, and so do the values that weak maps hold for it. They come last:
      * a value may refer back to its key without being a reason to keep the finalizer from running. */
@@ -211,6 +213,7 @@ void finalizer_mark_end(void)
         if (!reached && collector_is_marked(object_of(record)))
             collector_unmark(object_of(record));
     }
+    ephemeron_catch_up();
     sort_out();
 }
 
@@ -220,19 +223,21 @@ void finalizer_mark_condemned(void)
         collector_mark(object_of(record));
 }
 
-static bool enter(const void *base)
+bool finalizer_doubts(void)
+{
+    return doubted != NULL && !unsure;
+}
+
+void finalizer_reached(const void *base)
 {
     struct record *record = find_record(~(uintptr_t)base);
     if (record != NULL && stage_of(record) == CONDEMNED)
         set_stage(record, ARMED);
-    return true;
 }
 
-/* The collector itself cannot tell: to it, what was condemned is marked. */
-void finalizer_brought_back(const void *object)
+void finalizer_unsure(void)
 {
-    if (doubted != NULL && !unsure && !reach_search(object, enter))
-        unsure = true;
+    unsure = true;
 }
 
 void finalizer_settle(void)
@@ -371,7 +376,7 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
     default:
         break;
     }
-    if (base != object)
+    if (base != object && collector_first_byte(base) != object)
         return refuse_finalizer("the pointer does not lead to the object's first byte");
     tidy();
     struct request request = {.object = ~(uintptr_t)base};
@@ -386,11 +391,13 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
         errno = ENOMEM; /* a thread is memory, too */
         return -1;
     }
+    collector_watch();
     struct record *record = records_take(&records);
     if (record == NULL)
         return -1;
     request.record = record;
     record->function = function;
+    record->header = (unsigned short)((char *)object - (char *)base);
     int result = -1;
     if (argument_store(&record->argument, ARGUMENT_OF_FINALIZER, base, argument, __builtin_return_address(0))) {
         if (record->argument != NULL)

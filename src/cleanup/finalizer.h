@@ -15,8 +15,11 @@
 void finalizer_mark_end(void);
 void finalizer_mark_condemned(void);
 
-/* A foreign finalizer is about to get this object: what it reaches is condemned no longer. */
-void finalizer_brought_back(const void *object);
+/* Between the two. Whether anything may be condemned; then, what is reached by objects that live on after all is no longer, and
+ * if it is not known what they reach, nothing is settled about the others either. */
+bool finalizer_doubts(void);
+void finalizer_reached(const void *base);
+void finalizer_unsure(void);
 
 /* reclaim_end, first of all: settles who was condemned. */
 void finalizer_settle(void);

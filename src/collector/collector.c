@@ -3,12 +3,14 @@
 
 #include "collector/collector.h"
 
+#include "base/address.h"
 #include "base/environment.h"
 #include "base/refuse.h"
 #include "base/sync.h"
+#include "collector/kinds.h"
+#include "collector/late.h"
 
 #include <assert.h>
-#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
 #include <signal.h>
@@ -25,6 +27,7 @@
 #include <gc/gc_mark.h>
 
 static_assert(COLLECTOR_GRANULE == GC_GRANULE_BYTES, "the collector's granule");
+static_assert(COLLECTOR_SCANNED_VALUE + 1 == KINDS_OURS, "each of our kinds has a number");
 
 static struct collector_hooks hooks;
 static GC_on_collection_event_proc previous_event;
@@ -91,8 +94,13 @@ static void on_event(GC_EventType event)
         break;
     case GC_EVENT_PRE_START_WORLD:
         marking = false;
+        late_forget_roots();
+        break;
+    case GC_EVENT_RECLAIM_START:
+        late_finalization_begins();
         break;
     case GC_EVENT_RECLAIM_END:
+        late_finalization_ends();
         if (watched)
             hooks.reclaim_end();
         break;
@@ -125,6 +133,7 @@ static void GC_CALLBACK push_other_roots(void)
      * comes by here several times; there the number tells, a collection later. */
     if (GC_is_incremental_mode() ? GC_get_gc_no() != load_relaxed(&seen_collection) : !marking)
         cut_off(event_callback);
+    late_push_roots();
     hooks.push_roots(marking && !roots_pushed);
     roots_pushed = true;
 }
@@ -133,18 +142,6 @@ static void note_collection(void *unused)
 {
     (void)unused;
     store_relaxed(&seen_collection, GC_get_gc_no());
-}
-
-/* bdwgc's numbers of our kinds; its own pointer-free kind is 0. */
-static int kinds[COLLECTOR_SCANNED_VALUE + 1];
-
-/* Where a fork has cut this short, the child goes on. */
-static void make_kinds(void)
-{
-    if (kinds[COLLECTOR_VALUE] == 0)
-        kinds[COLLECTOR_VALUE] = (int)GC_new_kind(GC_new_free_list(), GC_DS_LENGTH, 0, 0);
-    if (kinds[COLLECTOR_SCANNED_VALUE] == 0)
-        kinds[COLLECTOR_SCANNED_VALUE] = (int)GC_new_kind(GC_new_free_list(), GC_DS_LENGTH, 1, 1);
 }
 
 /* Puts our callbacks in front of those that are there, once: others may have come in front of ours since. Each of the
@@ -173,6 +170,19 @@ static void hang_in(void)
     store_release(&hung_in, true);   /* release: what is here is seen by collections that are watched */
 }
 
+void collector_watch(void)
+{
+    late_watch(hooks.kept);
+}
+
+static bool heap_fits(void)
+{
+    if (likely(address_fits(GC_greatest_plausible_heap_addr)))
+        return true;
+    address_refuse(GC_greatest_plausible_heap_addr);
+    return false;
+}
+
 int collector_start(const struct collector_hooks *our_hooks)
 {
     hooks = *our_hooks;
@@ -191,10 +201,14 @@ int collector_start(const struct collector_hooks *our_hooks)
         return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, which does not know the "
                                              "thread that calls this library first: call hapax_init after GC_INIT");
     }
+    if (!heap_fits()) {
+        errno = ENOTSUP;
+        return -1;
+    }
     GC_allow_register_threads();
     /* Where all interior pointers count, the collector adds the byte itself. */
     end_byte = GC_get_all_interior_pointers() ? 0 : 1;
-    make_kinds();
+    kinds_start();
     hang_in();
     return 0;
 }
@@ -306,31 +320,31 @@ static void collect_often(void)
 
 /* Allocations and collections of bdwgc run foreign finalizers, which may leave anything in errno, and so may the system calls
  * of both. This is where it is put back, for all that the library does with the collector. */
-static void *with_errno(int before, void *object)
+static void *taken(int before, void *object)
 {
     errno = before;
-    return object;
+    return heap_fits() ? object : NULL;
 }
 
 void *collector_alloc_scanned(size_t size)
 {
     int before = errno;
     collect_often();
-    return with_errno(before, size <= SIZE_MAX - end_byte ? GC_MALLOC(size + end_byte) : NULL);
+    return taken(before, size <= SIZE_MAX - end_byte ? GC_MALLOC(size + end_byte) : NULL);
 }
 
 void *collector_alloc_plain(size_t size)
 {
     int before = errno;
     collect_often();
-    return with_errno(before, GC_MALLOC_ATOMIC(size));
+    return taken(before, GC_MALLOC_ATOMIC(size));
 }
 
 void *collector_alloc_root(size_t size)
 {
     int before = errno;
     collect_often();
-    return with_errno(before, GC_MALLOC_UNCOLLECTABLE(size));
+    return taken(before, GC_MALLOC_UNCOLLECTABLE(size));
 }
 
 void collector_free_root(void *block)
@@ -341,10 +355,10 @@ void collector_free_root(void *block)
 /* bdwgc uses the memory of a kind's dead objects again only once one was allocated by itself. */
 static void open_kind(enum collector_kind kind)
 {
-    static atomic_bool open[COLLECTOR_SCANNED_VALUE + 1];
+    static atomic_bool open[KINDS_OURS];
     if (likely(load_relaxed(&open[kind])))
         return;
-    if (GC_generic_malloc(1, kinds[kind]) != NULL)
+    if (GC_generic_malloc(1, kinds_ours[kind]) != NULL)
         store_relaxed(&open[kind], true);
 }
 
@@ -352,7 +366,7 @@ void *collector_alloc_one(enum collector_kind kind, size_t size)
 {
     int before = errno;
     collect_often();
-    return with_errno(before, GC_generic_malloc(size, kinds[kind]));
+    return taken(before, GC_generic_malloc(size, kinds_ours[kind]));
 }
 
 void collector_alloc_run(enum collector_kind kind, size_t size, void **run)
@@ -361,14 +375,8 @@ void collector_alloc_run(enum collector_kind kind, size_t size, void **run)
     collect_often();
     open_kind(kind);
     /* bdwgc stores the list before another collection can begin. */
-    GC_generic_malloc_many(size, kinds[kind], run);
-    errno = before;
-}
-
-bool collector_is_value(const void *base)
-{
-    int kind = GC_get_kind_and_size(base, NULL);
-    return kind == kinds[COLLECTOR_VALUE] || kind == kinds[COLLECTOR_SCANNED_VALUE];
+    GC_generic_malloc_many(size, kinds_ours[kind], run);
+    *run = taken(before, *run);
 }
 
 void collector_wrote(const void *object)
@@ -379,104 +387,6 @@ void collector_wrote(const void *object)
 void collector_recognize_offset(size_t offset)
 {
     GC_register_displacement(offset);
-}
-
-void *collector_base(const void *pointer)
-{
-    /* GC_base reads only the block's header. */
-    return GC_base((void *)(uintptr_t)pointer);
-}
-
-size_t collector_size(const void *base)
-{
-    return GC_size(base);
-}
-
-bool collector_is_static(const void *pointer)
-{
-    Dl_info info;
-    return dladdr(pointer, &info) != 0;
-}
-
-bool collector_is_marked(const void *base)
-{
-    return GC_is_marked(base) != 0;
-}
-
-bool collector_is_object(const void *base)
-{
-    /* GC_base follows no header that is not there. GC_is_marked does. */
-    return GC_base((void *)(uintptr_t)base) == base;
-}
-
-bool collector_lives(const void *base)
-{
-    return collector_is_object(base) && GC_is_marked(base) != 0;
-}
-
-void collector_mark(const void *base)
-{
-    GC_set_mark_bit(base);
-}
-
-void collector_unmark(const void *base)
-{
-    GC_clear_mark_bit(base);
-}
-
-/* Objects of every kind but the plain one are searched from end to end: that marks at least what the collector would,
- * whatever it knows of their layout. */
-size_t collector_scan_size(const void *base)
-{
-    size_t size;
-    int kind = GC_get_kind_and_size(base, &size);
-    return kind == kinds[COLLECTOR_PLAIN] || kind == kinds[COLLECTOR_VALUE] ? 0 : size;
-}
-
-void *collector_mark_word(uintptr_t word, size_t *scan)
-{
-    if (word < (uintptr_t)GC_least_plausible_heap_addr || word > (uintptr_t)GC_greatest_plausible_heap_addr)
-        return NULL;
-    void *base = GC_base((void *)word);
-    if (base == NULL || GC_is_marked(base))
-        return NULL;
-    GC_set_mark_bit(base);
-    *scan = collector_scan_size(base);
-    return base;
-}
-
-static void GC_CALLBACK visit_marked(void *base, size_t size, void *data)
-{
-    void (*visit)(const void *, size_t) = *(void (**)(const void *, size_t))data;
-    (void)size;
-    size_t scan = collector_scan_size(base);
-    if (scan > 0)
-        visit(base, scan);
-}
-
-void collector_each_marked(void (*visit)(const void *base, size_t scan))
-{
-    GC_enumerate_reachable_objects_inner(visit_marked, &visit);
-}
-
-size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
-{
-    /* In a register, instead of one indirection more for each word. */
-    int (*is_marked)(const void *) = GC_is_marked;
-    __asm__("" : "+r"(is_marked));
-    size_t found = 0;
-    for (size_t i = 0; i < count; i++) {
-        indices[found] = (uint16_t)i;
-        if (likely(words[i] >= COLLECTOR_GRANULE))
-            found += is_marked((const void *)words[i]) == 0;
-    }
-    return found;
-}
-
-bool collector_survived(const void *base)
-{
-    /* The sweep may already have freed the whole block. */
-    return collector_lives(base);
 }
 
 void collector_push_range(const void *start, const void *end)

@@ -13,6 +13,8 @@
 #define HAPAX_COLLECTOR_H
 
 #include <signal.h>
+#include "collector/range.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -32,16 +34,24 @@ struct collector_hooks {
     /* Between the two: a foreign finalizer is about to get this object, which lives on with all that it reaches. What
      * is only reached by such objects is at rest. Marking is allowed as in mark_end. */
     void (*brought_back)(const void *object);
+    /* Between the two: the collector keeps this object, and has marked it and all that it reaches, although it was not marked
+     * at mark_end. Marking is allowed as in mark_end. */
+    void (*kept)(const void *object);
     void (*reclaim_end)(void);
 };
 
 /* Starts the collector where nobody has yet, and hangs the hooks into it: from some collection on that begins before this
  * returns, they are called. Collections may run beside it. One call at a time; after a failure, or in the child of a fork
- * that came beside it, it may be called again. 0, or -1 with errno. */
+ * that came beside it, it may be called again. 0, or -1 with errno: ENOTSUP if the heap
+ * lies at addresses that cannot be used. */
 int collector_start(const struct collector_hooks *hooks);
 /* Whether anybody has started the collector, and whether collector_start was the one. */
 bool collector_is_initialized(void);
 bool collector_is_ours(void);
+
+/* The program may have set functions of the collector's by which we learn of such objects: from here on we do again. For those
+ * who are about to give our own marker something to do. */
+void collector_watch(void);
 
 /* Makes the calling thread known. 1: it was not known before, and is to be made unknown at its end; 0: somebody else
  * sees to that; -1 with errno: it cannot be made known. May be called again: who sees to a thread may have taken it
@@ -88,10 +98,14 @@ void collector_recognize_offset(size_t offset);
 
 /* The base of the object that the pointer points into, or NULL where it points into none. */
 void *collector_base(const void *pointer);
+/* Whether a pointer to the inside of an object keeps it alive wherever the pointer stands. If not, only those on stacks and in
+ * registers do, and those of a recognized offset. */
+bool collector_inner_pointers_count(void);
+/* The first byte of an object as the program knows it: it lies behind the base if a debugging function of the collector has
+ * put a header in front. */
+void *collector_first_byte(void *base);
 /* Usable bytes of the object at this base. */
 size_t collector_size(const void *base);
-/* Whether the address lies in static data or code of a loaded object. */
-bool collector_is_static(const void *pointer);
 
 /* Only inside mark_end, and only for the base of an object. */
 bool collector_is_marked(const void *base);
@@ -106,13 +120,20 @@ bool collector_is_object(const void *base);
  * COLLECTOR_GRANULE hold none. Answers how many. Fastest where the objects lie in the order of their addresses. */
 size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices);
 /* Only inside mark_end, for our own marker. Where the word points into an object that is not marked: marks it, answers
- * its base, and in *scan how many of its bytes are to be searched for pointers. Else NULL. */
-void *collector_mark_word(uintptr_t word, size_t *scan);
-/* How many bytes of this object are to be searched for pointers. */
+ * its base, and in *contents what is to be searched. Else NULL. */
+void *collector_mark_word(uintptr_t word, struct collector_range *contents);
+/* The same for an object whether it is marked or not: what is to be searched. */
+struct collector_range collector_mark_anew(const void *base);
+/* Of a range with other low bits: marks what it leads to, and pushes what is then left to search onto the stack, of which `top` is
+ * the first free place and `limit` the end. Answers the new top, or NULL if there was no room for all. It does not say which
+ * objects it has marked. */
+struct collector_range *collector_search_special(struct collector_range range, struct collector_range *top,
+                                                 struct collector_range *limit);
+/* How many bytes of this object may hold pointers. */
 size_t collector_scan_size(const void *base);
 void collector_unmark(const void *base);    /* inside reclaim_end too, for what takes up whole pages */
 /* Calls visit for each marked object that is to be searched for pointers. */
-void collector_each_marked(void (*visit)(const void *base, size_t scan));
+void collector_each_marked(void (*visit)(const void *base));
 /* Only inside reclaim_end, for what was the base of an object at mark_end: whether it lives on. */
 bool collector_survived(const void *base);
 /* Only inside push_roots: [start, end) is searched for pointers. */

@@ -6,66 +6,89 @@
 #include "base/sync.h"
 #include "collector/collector.h"
 
-
-/* An object that is left to search. */
-struct range {
-    const uintptr_t *start;
-    size_t words;
-};
-
 /* Room for what most collections need; where one needs more, the stack doubles. */
 #define FIRST_BYTES ((size_t)64 << 10)
 #define KEPT_BYTES ((size_t)256 << 10)     /* not given back after each collection */
+enum { ROOM_FOR_SPECIAL = 1024 };           /* of most procedures' children */
 
 size_t mark_room_wanted;
 
 static struct pages_once stack;
 static size_t depth, deepest;
-static bool overflowed;
+static bool overflowed, unheard;
 static void (*noticed_by)(const void *base);
 
 bool mark_prepare(void)
 {
     if (likely(load_acquire(&stack.start) != NULL))   /* acquire: its size is seen in collections */
         return true;
-    size_t bytes = mark_room_wanted != 0 ? mark_room_wanted * sizeof(struct range) : FIRST_BYTES;
+    size_t bytes = mark_room_wanted != 0 ? mark_room_wanted * sizeof(struct collector_range) : FIRST_BYTES;
     return pages_alloc_once(&stack, bytes, bytes);
 }
 
-static struct range *stack_start(void)
+static struct collector_range *stack_start(void)
 {
     return load_relaxed(&stack.start);
+}
+
+static size_t room(void)
+{
+    return load_relaxed(&stack.size) / sizeof(struct collector_range);
 }
 
 /* Amidst a collection: the system may still have pages. */
 static bool grow(void)
 {
-    return mark_room_wanted == 0 && pages_widen(&stack, 2 * load_relaxed(&stack.size), depth * sizeof(struct range));
+    return mark_room_wanted == 0 && pages_widen(&stack, 2 * load_relaxed(&stack.size), depth * sizeof(struct collector_range));
 }
 
-static void push(const void *base, size_t scan)
+static void note_depth(void)
 {
-    __builtin_prefetch(base);
-    stack_start()[depth++] = (struct range){base, scan / sizeof(uintptr_t)};
     if (depth > deepest)
         deepest = depth;
 }
 
-static void search(struct range range)
+static void push(struct collector_range range)
 {
-    for (size_t i = 0; i < range.words; i++)
-        mark_word(range.start[i]);
+    __builtin_prefetch(range.start);
+    stack_start()[depth++] = range;
+    note_depth();
+}
+
+static void search_special(struct collector_range range)
+{
+    if (room() - depth < ROOM_FOR_SPECIAL)
+        (void)grow();
+    struct collector_range *bottom = stack_start(), *top = collector_search_special(range, bottom + depth, bottom + room());
+    unheard |= noticed_by != NULL;
+    if (top == NULL) {
+        overflowed = true;
+        return;
+    }
+    depth = (size_t)(top - bottom);
+    note_depth();
+}
+
+static void search(struct collector_range range)
+{
+    if (unlikely((range.how & COLLECTOR_RANGE_TAGS) != 0)) {
+        search_special(range);
+        return;
+    }
+    const uintptr_t *words = range.start;
+    for (size_t i = 0; i < range.how / sizeof *words; i++)
+        mark_word(words[i]);
 }
 
 void mark_word(uintptr_t word)
 {
-    size_t scan;
-    const void *base = collector_mark_word(word, &scan);
+    struct collector_range contents;
+    const void *base = collector_mark_word(word, &contents);
     if (base == NULL)
         return;
-    if (scan > 0) {
-        if (likely(depth < load_relaxed(&stack.size) / sizeof(struct range)) || grow())
-            push(base, scan);
+    if (contents.how != 0) {
+        if (likely(depth < room()) || grow())
+            push(contents);
         else
             overflowed = true;
     }
@@ -77,8 +100,7 @@ void mark_contents(const void *base)
 {
     /* What is marked is not marked again. */
     bool was_marked = collector_is_marked(base);
-    collector_mark(base);
-    search((struct range){base, collector_scan_size(base) / sizeof(uintptr_t)});
+    search(collector_mark_anew(base));
     if (!was_marked)
         collector_unmark(base);
 }
@@ -90,9 +112,9 @@ static void empty_stack(void)
 }
 
 /* One of those that were left out, or one whose contents are marked already. */
-static void search_again(const void *base, size_t scan)
+static void search_again(const void *base)
 {
-    search((struct range){base, scan / sizeof(uintptr_t)});
+    search(collector_mark_anew(base));
     empty_stack();
 }
 
@@ -105,6 +127,13 @@ void mark_drain(void)
     }
 }
 
+bool mark_unheard(void)
+{
+    bool were = unheard;
+    unheard = false;
+    return were;
+}
+
 void mark_listen(void (*noticed)(const void *base))
 {
     noticed_by = noticed;
@@ -112,8 +141,9 @@ void mark_listen(void (*noticed)(const void *base))
 
 void mark_finish(void)
 {
-    size_t bytes = deepest * sizeof(struct range);
+    size_t bytes = deepest * sizeof(struct collector_range);
     if (bytes > KEPT_BYTES)
         pages_give_back(stack_start(), bytes);
     deepest = 0;
+    unheard = false;
 }

@@ -26,6 +26,10 @@ void mark_drain(void);
 /* From now on calls the function for each object that is marked here; it may call mark_word. NULL: nobody listens. */
 void mark_listen(void (*noticed)(const void *base));
 
+/* Whether, since it was asked last, objects were marked of which the function was not told: those that a mark procedure of the
+ * program's has found. */
+bool mark_unheard(void);
+
 /* Gives back what memory the stack has taken. */
 void mark_finish(void);
 

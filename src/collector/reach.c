@@ -18,7 +18,7 @@ struct memory {
     uint32_t slot_of[LIMIT];    /* by number */
 };
 static struct pages_once memory;
-static size_t seen;
+static size_t seen, looked_into;
 size_t reach_passed;
 
 bool reach_prepare(void)
@@ -41,23 +41,30 @@ static uint32_t *find_slot(const void *base)
     return &known->slots[slot];
 }
 
+bool reach_add(const void *base, bool (*enter)(const void *base))
+{
+    struct memory *known = the_memory();
+    uint32_t *slot = find_slot(base);
+    if (*slot != 0 || !enter(base))
+        return true;
+    if (seen == reach_limit)
+        return false;
+    known->queue[seen++] = base;
+    known->slot_of[seen - 1] = (uint32_t)(slot - known->slots);
+    *slot = (uint32_t)seen;
+    return true;
+}
+
 /* False where an object would have to be remembered and cannot. */
 static bool look_into(const void *base, bool (*enter)(const void *base))
 {
-    struct memory *known = the_memory();
     /* The world may be running: somebody else may write where the search only passes through. */
     const atomic_word *words = base;
     size_t count = collector_scan_size(base) / sizeof *words;
     for (size_t i = 0; i < count; i++) {
         const void *next = collector_base((void *)load_relaxed(&words[i]));
-        uint32_t *slot = next != NULL && next != base ? find_slot(next) : NULL;
-        if (slot == NULL || *slot != 0 || !enter(next))
-            continue;
-        if (seen == reach_limit)
+        if (next != NULL && next != base && !reach_add(next, enter))
             return false;
-        known->queue[seen++] = next;
-        known->slot_of[seen - 1] = (uint32_t)(slot - known->slots);
-        *slot = (uint32_t)seen;
     }
     return true;
 }
@@ -66,10 +73,19 @@ bool reach_search(const void *from, bool (*enter)(const void *base))
 {
     if (the_memory() == NULL)
         return false;
-    size_t next = seen;
-    bool complete = look_into(from, enter);
-    while (complete && next < seen)
-        complete = look_into(the_memory()->queue[next++], enter);
+    return look_into(from, enter) && reach_go_on(enter);
+}
+
+bool reach_left(void)
+{
+    return looked_into < seen;
+}
+
+bool reach_go_on(bool (*enter)(const void *base))
+{
+    bool complete = true;
+    while (complete && looked_into < seen)
+        complete = look_into(the_memory()->queue[looked_into++], enter);
     return complete;
 }
 
@@ -77,6 +93,7 @@ void reach_forget(void)
 {
     struct memory *known = the_memory();
     reach_passed += seen;
+    looked_into = 0;
     if (seen > KEPT) {
         /* What was used of the slots is spread over all of them. */
         pages_give_back(known, sizeof *known);

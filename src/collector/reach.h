@@ -15,6 +15,11 @@ bool reach_prepare(void);
  * if it answers true, the search goes on into that object. Objects seen since reach_forget are not entered again. False where there
  * were too many to remember: the search is not complete. */
 bool reach_search(const void *from, bool (*enter)(const void *base));
+/* Calls enter for this object as if a search had come upon it; reach_go_on searches from there. */
+bool reach_add(const void *base, bool (*enter)(const void *base));
+bool reach_go_on(bool (*enter)(const void *base));
+/* Whether it has anything to do. */
+bool reach_left(void);
 void reach_forget(void);
 
 /* How many objects all searches have remembered so far. */

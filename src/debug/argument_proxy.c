@@ -158,6 +158,7 @@ static void mark_arguments(bool of_unmarked)
         }
     }
     ephemeron_drain();
+    ephemeron_catch_up();
 }
 
 /* Unmarked objects that were not reported yet, one after the other, as far as the budget goes. */
@@ -197,7 +198,7 @@ void argument_proxy_reclaim_end(void)
 static void argument_woken(struct waiter *waiter)
 {
     /* Its first member. */
-    mark_word((uintptr_t)((struct proxy *)(void *)waiter)->argument);
+    ephemeron_mark(((struct proxy *)(void *)waiter)->argument);
 }
 
 void argument_proxy_start(void)

@@ -12,6 +12,7 @@ void hapax_collect(void)
     if (thread_enter() == NULL)
         return;
     collector_check();
+    collector_watch();
     thread_clear_dead_frames();
     collector_collect();
     collector_check();

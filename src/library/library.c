@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
+#include "base/module.h"
 #include "base/sync.h"
 #include "cleanup/cleanup.h"
 #include "cleanup/ephemeron.h"
@@ -14,6 +15,7 @@
 #include "cleanup/records.h"
 #include "collector/collector.h"
 #include "collector/mark.h"
+#include "collector/reach.h"
 #include "debug/argument_proxy.h"
 #include "debug/lost.h"
 #include "debug/often.h"
@@ -83,10 +85,57 @@ static void mark_end(void)
     add_relaxed(&collector_ns, spent);
 }
 
+/* Too much is reached to remember it. */
+static bool lost_track;
+
+static bool is_reached(const void *base)
+{
+    ephemeron_notice(base);
+    finalizer_reached(base);
+    return true;
+}
+
+static void value_is_reached(void *value)
+{
+    const void *base = collector_base(value);
+    if (base != NULL && !lost_track)
+        lost_track = !reach_add(base, is_reached);
+}
+
+/* An object lives on, and what waits for it is woken. Goes on from object to object, and from keys to values: the collector itself
+ * cannot tell what was condemned, since that is marked, nor what waits for what it has marked. */
+static void follow(const void *object, void (*wake)(const void *object))
+{
+    lost_track = false;
+    ephemeron_listen(value_is_reached);
+    wake(object);
+    lost_track = lost_track || !reach_search(object, is_reached);
+    ephemeron_drain();
+    while (!lost_track && reach_left()) {
+        lost_track = !reach_go_on(is_reached);
+        ephemeron_drain();
+    }
+    ephemeron_catch_up();
+    ephemeron_listen(NULL);
+    if (lost_track) {
+        ephemeron_wake_marked();
+        finalizer_unsure();
+    }
+}
+
 static void brought_back(const void *object)
 {
-    ephemeron_brought_back(object);
-    finalizer_brought_back(object);
+    if (finalizer_doubts())
+        follow(object, ephemeron_brought_back);
+    else
+        ephemeron_brought_back(object);
+    stale_brought_back();
+}
+
+static void kept(const void *object)
+{
+    if (ephemeron_waits() || finalizer_doubts())
+        follow(object, ephemeron_wake);
     stale_brought_back();
 }
 
@@ -252,6 +301,7 @@ int start_parts(void)
         .push_roots = push_roots,
         .mark_end = mark_end,
         .brought_back = brought_back,
+        .kept = kept,
         .reclaim_end = reclaim_end,
     };
     static const struct executor_chore chore = {registry_wants_care, registry_care};
@@ -277,6 +327,8 @@ int start_parts(void)
     malloc_search_start();
     if (lost_start() != 0)
         return -1;
+    /* What the collector calls, and other threads run, is in the module that this is linked into: perhaps a plugin. */
+    (void)module_stay_loaded((const void *)&collections);
     /* Whoever holds the bytes of a canonical value holds the value. */
     collector_recognize_offset(SHORT_VALUE);
     collector_recognize_offset(WIDE_VALUE);

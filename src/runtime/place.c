@@ -2,6 +2,7 @@
 
 #include "runtime/place.h"
 
+#include "base/module.h"
 #include "collector/collector.h"
 
 enum memory_place memory_place(const void *pointer, void **base)
@@ -9,5 +10,5 @@ enum memory_place memory_place(const void *pointer, void **base)
     *base = collector_base(pointer);
     if (*base != NULL)
         return MEMORY_COLLECTED;
-    return collector_is_static(pointer) ? MEMORY_STATIC : MEMORY_FOREIGN;
+    return module_stay_loaded(pointer) ? MEMORY_STATIC : MEMORY_FOREIGN;
 }

@@ -6,7 +6,7 @@
 
 enum memory_place {
     MEMORY_COLLECTED,
-    MEMORY_STATIC,
+    MEMORY_STATIC,      /* data or code of a module, which stays loaded from then on */
     MEMORY_FOREIGN,     /* a stack, malloc, nowhere */
 };
 /* *base: of the object, if it is collected. */

@@ -4,6 +4,7 @@
 
 #include <hapax/memory.h>
 
+#include "base/refuse.h"
 #include "base/sync.h"
 #include "collector/collector.h"
 #include "runtime/thread.h"
@@ -53,7 +54,13 @@ const char *hapax_map_bytes(const char *path, size_t *size)
     struct file file;
     if (size != NULL)
         *size = 0;
-    if (thread_enter() == NULL || !file_open(&file, path, "hapax_map_bytes"))
+    if (thread_enter() == NULL)
+        return NULL;
+    if (!collector_inner_pointers_count()) {
+        refuse(ENOTSUP, "hapax_map_bytes", "pointers to the inside of objects do not keep them alive in this program");
+        return NULL;
+    }
+    if (!file_open(&file, path, "hapax_map_bytes"))
         return NULL;
     const char *start = file.size > 0 ? map(&file) : hapax_alloc_plain(1);
     file_close(&file);

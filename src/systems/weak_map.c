@@ -108,7 +108,7 @@ static bool visit_entry(uintptr_t word)
         return false;
     }
     collector_mark(entry);
-    mark_word(value);
+    ephemeron_mark((void *)value);
     if (++visited % DRAIN_EVERY == 0)
         mark_drain();
     return true;
@@ -117,7 +117,7 @@ static bool visit_entry(uintptr_t word)
 static void entry_woken(struct waiter *waiter)
 {
     char *entry = (char *)waiter - offsetof(struct weak_map_entry, waiter);
-    mark_word(load_relaxed(&((struct weak_map_entry *)(void *)entry)->value));
+    ephemeron_mark((void *)load_relaxed(&((struct weak_map_entry *)(void *)entry)->value));
 }
 
 static void map_woken(struct waiter *waiter)
@@ -164,6 +164,7 @@ static void visit_map(struct registry *registry, void *owner)
 void weak_map_mark_end(void)
 {
     registry_each_of_kind(&weak_map_kind, visit_map);
+    ephemeron_catch_up();
 }
 
 /* ---- Entries ---- */
@@ -191,6 +192,7 @@ hapax_weak_map *hapax_weak_map_new(void)
 {
     if (thread_enter() == NULL || !ephemeron_prepare())
         return NULL;
+    collector_watch();
     struct hapax_weak_map *map = collector_alloc_scanned(sizeof *map);
     if (map == NULL) {
         errno = ENOMEM;

@@ -1,0 +1,25 @@
+/* What bdwgc keeps alive although it has not marked it when its marking ends: what strong toggle references hold, and objects
+ * with finalizers of the program's that reach each other in a cycle. It marks both while it finalizes, when our own marker has
+ * done its work and the world runs again.
+ *
+ * Of toggle references we learn before the marking begins, by standing in front of the program's function that decides about
+ * them, and have them marked as roots. Of cycles bdwgc only tells in a warning, so we stand in front of the function that gets
+ * its warnings as well. Both functions may be set by the program at any time, without a word to us: whoever is about to need
+ * them in front has us look again. */
+#ifndef HAPAX_LATE_H
+#define HAPAX_LATE_H
+
+/* Stands in front of both functions, where it does not yet. `kept` is called while bdwgc finalizes, with an object of a cycle.
+ * Takes the allocator lock. */
+void late_watch(void (*kept)(const void *object));
+
+/* Between the program's decisions and the end of the marking: has what strong references hold marked. */
+void late_push_roots(void);
+/* The world runs again: the next decisions are about the next collection. */
+void late_forget_roots(void);
+
+/* bdwgc begins to finalize, on this thread; and has ended. */
+void late_finalization_begins(void);
+void late_finalization_ends(void);
+
+#endif
