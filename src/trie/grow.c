@@ -213,7 +213,7 @@ static bool begin_level(struct trie *trie, unsigned level)
         if (level == SMALL_LOG && is_small(trie))
             give_stripes(trie, level, shapes);
         store_release(&trie->roots[(level + 1) & 1], wide);
-        store_release(&trie->level, (unsigned char)(level + 1)); /* release: the root is there */
+        store_release(&trie->level, level + 1); /* release: the root is there */
         store_relaxed(&trie->movement, TRIE_GROWS);
     }
     trie_leave_stripes(trie, owned);
@@ -365,7 +365,7 @@ static bool end_merging(struct trie *trie, unsigned level)
     bool merged = load_relaxed(&trie->level) == level && load_relaxed(&trie->movement) == TRIE_SHRINKS &&
                   all_stripes(trie, level, stripe_is_merged);
     if (merged) {
-        store_relaxed(&trie->level, (unsigned char)(level - 1));
+        store_relaxed(&trie->level, level - 1);
         store_relaxed(&trie->movement, TRIE_RESTS);
         store_release(&trie->mask, lines_of(level - 1) - 1);
     }

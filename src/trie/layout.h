@@ -44,11 +44,10 @@ enum trie_movement { TRIE_RESTS, TRIE_GROWS, TRIE_SHRINKS };
 struct trie {
     /* Written by growth. */
     atomic_count shape;                 /* of its one stripe, while the trie is small: see lines.h */
+    atomic_uint level;                  /* the root has 2^level lines, or gets or loses the upper half of them */
+    atomic_uint movement;               /* enum trie_movement */
     struct trie_nodes *_Atomic nodes;   /* NULL: no line has overflowed yet */
-    atomic_uint waited;                 /* searches that waited for a collection to settle a word */
-    atomic_uchar level;                 /* the root has 2^level lines, or gets or loses the upper half of them */
-    atomic_uchar movement;              /* enum trie_movement */
-    struct trie_outside *outside;
+    atomic_count waited;                /* searches that waited for a collection to settle a word */
 
     struct trie_line first;             /* the first root; later it keeps what is written apart from what is read */
 
@@ -60,6 +59,7 @@ struct trie {
     atomic_count *_Atomic shapes;       /* of each stripe: &shape while the trie is small */
     atomic_uint stripe_mask;            /* the number of its stripes, less one */
     unsigned stripe;                    /* the first of them */
+    struct trie_outside *outside;
 };
 
 /* What is left to free when the trie has died. Outside of collected memory, zeroed. */
