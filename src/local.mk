@@ -145,17 +145,12 @@ hapax_core_sources = \
 	src/systems/weak_map.h \
 	src/systems/worker.c \
 	src/systems/worker.h \
-	src/trie/grow.c \
-	src/trie/layout.h \
 	src/trie/lines.c \
+	src/trie/layout.h \
 	src/trie/lines.h \
-	src/trie/nodes.c \
-	src/trie/nodes.h \
-	src/trie/root.c \
-	src/trie/root.h \
+	src/trie/resize.c \
 	src/trie/trie.c \
 	src/trie/trie.h \
-	src/trie/words.h \
 	src/values/canonical.h \
 	src/values/handle.c \
 	src/values/table.c \

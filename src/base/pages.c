@@ -153,3 +153,9 @@ void pages_free(void *start, size_t size)
     own_pages_remove(start, size);
     (void)munmap(start, size);
 }
+
+size_t pages_physical(void)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
+    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)1 << 30;
+}

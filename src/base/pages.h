@@ -50,4 +50,7 @@ void pages_retire(void *start, size_t size);
 /* Gives the addresses back too. */
 void pages_free(void *start, size_t size);
 
+/* Bytes of memory this machine has. */
+size_t pages_physical(void);
+
 #endif

@@ -86,9 +86,22 @@ static bool is_astray(const struct thread *thread, uintptr_t pointer)
 static int own_task;
 static bool world_is_stopped;
 
+/* Whether the system tells the program's own stack pointers: an emulator runs the program on stacks of its own. */
+static bool is_told_truly(void)
+{
+    enum { NEAR = 64 << 10 };
+    static enum { UNKNOWN, TRULY, FALSELY } told;
+    if (told == UNKNOWN) {
+        uintptr_t here = (uintptr_t)__builtin_frame_address(0), pointer = stack_pointer_of(own_task);
+        told = here - pointer < NEAR ? TRULY : FALSELY;
+    }
+    return told == TRULY;
+}
+
 static void look_up(struct thread *thread)
 {
     uintptr_t pointer = thread->task == own_task ? (uintptr_t)__builtin_frame_address(0)
+                        : !is_told_truly()       ? 0
                         : world_is_stopped       ? stack_pointer_of(thread->task)
                                                  : thread->astray_at;
     thread->astray_at = is_astray(thread, pointer) ? pointer : 0;

@@ -43,7 +43,7 @@ struct registry_kind {
     void (*care)(void *context);
 };
 
-/* Memory that outlives the owner, for what is left to destroy: zeroed words. */
-enum { REGISTRY_OUTSIDE_BYTES = 24 };
+/* Memory that outlives the owner, for what is left to destroy. */
+enum { REGISTRY_OUTSIDE_BYTES = 128 };
 
 #endif

@@ -5,21 +5,18 @@
 #include "cleanup/executor.h"
 #include "collector/collector.h"
 #include "runtime/thread.h"
-#include "trie/root.h"
 #include "weak/churn.h"
 
 #include <assert.h>
 
-static_assert(sizeof(struct trie_outside) <= REGISTRY_OUTSIDE_BYTES, "what is outside outlives the set");
+static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region outlives the set");
 
 bool weak_set_init(struct weak_set *set, const struct registry_kind *kind, void *owner, void *_Atomic *keep)
 {
-    /* Others may look into the set as soon as the registry is known. */
-    trie_init(&set->trie, NULL);
-    set->registry = registry_new(kind, owner, set, keep);
-    if (set->registry == NULL)
+    /* The registry last: from then on others may look into the set. */
+    if (!trie_init(&set->trie, NULL) || (set->registry = registry_new(kind, owner, set, keep)) == NULL)
         return false;
-    set->trie.outside = registry_outside(set->registry);
+    set->trie.region = registry_outside(set->registry);
     return true;
 }
 
@@ -29,7 +26,7 @@ static __attribute__((noinline)) void consider_growth(struct weak_set *set)
     trie_consider_growth(&set->trie, registry_estimate(set->registry));
     /* The library's thread takes the root of a large set together when its objects have died. Where it cannot run, inserts
      * grow into the wide root again. */
-    if (trie_is_large(&set->trie))
+    if (load_relaxed(&set->trie.moved_out))
         (void)executor_ensure_threads();
 }
 
@@ -41,7 +38,7 @@ static __attribute__((noinline)) void *publish_again(struct weak_set *set, struc
     do {
         if (outcome == TRIE_UNSETTLED)
             collector_wait();
-        if (outcome == TRIE_CROWDED && !trie_make_room(&set->trie, registry_estimate(set->registry)))
+        if (outcome == TRIE_CROWDED && !trie_make_room(&set->trie))
             return NULL;
         uint64_t ticket;
         void *found = trie_find(&set->trie, object->hash, equal, key, &ticket);
@@ -72,7 +69,7 @@ void *weak_set_publish(struct weak_set *set, struct trie_object *object, trie_eq
     if (unlikely(registry_round(word)))
         consider_growth(set);
     if (unlikely(trie_wants_help(&set->trie)))
-        (void)trie_help(&set->trie, object->hash);
+        trie_help(&set->trie);
     return object;
 }
 
@@ -95,7 +92,7 @@ void weak_set_prefetch(void *context, const void *object)
 
 void weak_set_destroy(void *outside)
 {
-    trie_free_outside(outside);
+    trie_region_free(outside);
 }
 
 void weak_set_care(void *context)

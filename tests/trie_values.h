@@ -1,19 +1,27 @@
-#include "config.h"
+/* What the suites of the trie share: values whose hash the test chooses, and collections. */
+#ifndef TESTS_TRIE_VALUES_H
+#define TESTS_TRIE_VALUES_H
 
-#include "trie_suite.h"
+#include "bare_collector.h"
+#include "collector/collector.h"
+#include "trie/trie.h"
+#include "trie_check.h"
 
+#include <criterion/criterion.h>
 #include <stdlib.h>
 
-struct trie trie;
-struct trie_outside outside;
-atomic_word announced;
+static struct trie_region region;
+static struct trie trie;
+static atomic_word announced;
 
-void begin_trie(void)
+static inline void begin(void)
 {
-    trie_init(&trie, &outside);
+    cr_assert(trie_init(&trie, &region));
 }
 
-struct trie_walk expect_well_formed(void)
+TestSuite(trie, .init = begin);
+
+static inline struct trie_walk expect_well_formed(void)
 {
     struct trie_walk walk;
     const char *error = trie_check(&trie, &walk);
@@ -21,7 +29,9 @@ struct trie_walk expect_well_formed(void)
     return walk;
 }
 
-uint64_t spread(uint64_t number)
+/* ---- Values: a number, and a hash that the test chooses ---- */
+
+static inline uint64_t spread(uint64_t number)
 {
     number *= UINT64_C(0x9e3779b97f4a7c15);
     number ^= number >> 32;
@@ -29,12 +39,12 @@ uint64_t spread(uint64_t number)
     return number ^ number >> 32;
 }
 
-bool equal(const void *object, const void *key)
+static inline bool equal(const void *object, const void *key)
 {
     return ((const struct bare_object *)object)->value == *(const uint64_t *)key;
 }
 
-struct bare_object *find(uint64_t value, uint64_t hash)
+static inline struct bare_object *find(uint64_t value, uint64_t hash)
 {
     uint64_t ticket;
     struct bare_object *quick = trie_find_quickly(&trie, hash, equal, &value);
@@ -44,7 +54,8 @@ struct bare_object *find(uint64_t value, uint64_t hash)
     return found;
 }
 
-struct bare_object *put_into(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash, uint64_t count)
+/* Puts the object in, or answers the one that was first. As a table does it. */
+static inline struct bare_object *put(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash)
 {
     uint64_t ticket;
     object->value = value;
@@ -57,7 +68,7 @@ struct bare_object *put_into(struct trie *into, struct bare_object *object, uint
         case TRIE_DONE:
             return object;
         case TRIE_CROWDED:
-            cr_assert(trie_make_room(into, count));
+            cr_assert(trie_make_room(into));
             break;
         case TRIE_UNSETTLED:
             collector_wait();
@@ -68,24 +79,20 @@ struct bare_object *put_into(struct trie *into, struct bare_object *object, uint
     }
 }
 
-struct bare_object *put(struct bare_object *object, uint64_t value, uint64_t hash)
-{
-    return put_into(&trie, object, value, hash, 0);
-}
-
-struct bare_object *put_many(size_t n, uint64_t first)
+/* n objects of spread hashes; the root grows as it does in a table. */
+static inline struct bare_object *put_many(size_t n, uint64_t first)
 {
     struct bare_object *objects = bare_objects(n);
     for (size_t i = 0; i < n; i++) {
-        cr_assert_eq(put_into(&trie, &objects[i], first + i, spread(first + i), first + i + 1), &objects[i]);
+        cr_assert_eq(put(&trie, &objects[i], first + i, spread(first + i)), &objects[i]);
         if (i % 32 == 0)
             trie_consider_growth(&trie, first + i);
-        (void)trie_help(&trie, spread(first + i));
+        trie_help(&trie);
     }
     return objects;
 }
 
-void expect_found(const struct bare_object *objects, size_t n)
+static inline void expect_found(const struct bare_object *objects, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct bare_object *expected = objects[i].evicted ? NULL : &objects[i];
@@ -96,10 +103,10 @@ void expect_found(const struct bare_object *objects, size_t n)
 /* ---- A collection ---- */
 
 static struct bare_object *doubted_objects;
-atomic_word **places;
+static atomic_word **places;
 static size_t doubted;
 
-void doubt(struct bare_object *objects, size_t n)
+static inline void doubt(struct bare_object *objects, size_t n)
 {
     doubted_objects = objects;
     places = calloc(n, sizeof *places);
@@ -111,12 +118,12 @@ void doubt(struct bare_object *objects, size_t n)
         }
 }
 
-static bool survived(const void *object)
+static inline bool survived(const void *object)
 {
     return ((const struct bare_object *)object)->survives;
 }
 
-void settle(void)
+static inline void settle(void)
 {
     for (size_t i = 0; i < doubted; i++)
         if (places[i] != NULL) {
@@ -128,16 +135,19 @@ void settle(void)
     doubted = 0;
 }
 
-void collect(struct bare_object *objects, size_t n)
+static inline void collect(struct bare_object *objects, size_t n)
 {
     doubt(objects, n);
     settle();
 }
 
-void kill_but_each(struct bare_object *objects, size_t n, size_t each)
+/* ---- Shrinking ---- */
+
+static inline void kill_but_each(struct bare_object *objects, size_t n, size_t each)
 {
     for (size_t i = 0; i < n; i++)
         objects[i].marked = i % each == 0;
     collect(objects, n);
 }
 
+#endif
