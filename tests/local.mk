@@ -180,6 +180,9 @@ tests_stress_LDADD = $(plain_libs)
 tests_setuid_program_SOURCES = tests/setuid_program.c
 tests_setuid_program_LDADD = src/libhapax.la
 
+# HAPAX_DEBUG names the line of a call; the user's flags may have no debugging information.
+tests_test_diagnosis_cleanups_CFLAGS = $(AM_CFLAGS) -g
+
 # What the suites share.
 check_LTLIBRARIES = tests/libsupport.la
 tests_libsupport_la_SOURCES = tests/support.c tests/support.h
