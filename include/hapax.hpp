@@ -362,7 +362,7 @@ private:
 
 /*
  * A cleanup: a function object that is called once, some time after an object is unreachable, and then destroyed. The
- * cleanup keeps alive what the function object reaches until then: if that is the object, neither ever dies. It goes on
+ * cleanup keeps everything alive that the function object reaches until then; if that is the object, neither ever dies. It goes on
  * if the hapax::cleanup itself is gone. Exceptions end the program by std::terminate.
  */
 class cleanup {

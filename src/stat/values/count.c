@@ -161,7 +161,7 @@ static int compare_saving(const void *left, const void *right, void *wishes)
         return a_saved < b_saved ? 1 : -1;
     if (a->count != b->count)
         return a->count < b->count ? 1 : -1;
-    return intern_compare(a->value, b->value);
+    return hapax_handle_compare(a->value, b->value);
 }
 
 static void add_to_class(struct histogram_class *class, uint64_t count)

@@ -5,8 +5,6 @@
 
 #include "stat/base/message.h"
 
-#include <string.h>
-
 hapax_table *intern_table(void)
 {
     hapax_table *table = hapax_table_new(NULL, HAPAX_TABLE_KEEPS_VALUES);
@@ -21,13 +19,4 @@ hapax_handle intern(hapax_table *table, const char *data, size_t size)
     if (!handle)
         give_up("no handle");
     return handle;
-}
-
-int intern_compare(hapax_handle a, hapax_handle b)
-{
-    size_t a_size = hapax_handle_size(a);
-    size_t b_size = hapax_handle_size(b);
-    size_t shorter = a_size < b_size ? a_size : b_size;
-    int order = memcmp(hapax_handle_value(a), hapax_handle_value(b), shorter);
-    return order ? order : (a_size > b_size) - (a_size < b_size);
 }

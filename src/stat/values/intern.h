@@ -15,9 +15,6 @@ hapax_table *intern_table(void);
 
 hapax_handle intern(hapax_table *table, const char *data, size_t size);
 
-/* By bytes, then by size. */
-int intern_compare(hapax_handle a, hapax_handle b);
-
 /* A hash of the handle's address and a number, its lower bits well mixed. */
 static inline uint64_t intern_mix(hapax_handle handle, uint32_t number)
 {

@@ -18,7 +18,7 @@ static int compare(const void *left, const void *right)
     const struct counted *b = right;
     if (a->count != b->count)
         return a->count < b->count ? 1 : -1;
-    return intern_compare(a->value, b->value);
+    return hapax_handle_compare(a->value, b->value);
 }
 
 static void put_value(FILE *file, const char *data, size_t size)
