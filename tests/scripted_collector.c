@@ -476,6 +476,12 @@ bool collector_is_heap(const void *address)
     return collector_base(address) != NULL;
 }
 
+size_t collector_free_size(const void *page)
+{
+    (void)page;
+    return 0;
+}
+
 void collector_heap(uint64_t *heap_bytes, uint64_t *free_bytes)
 {
     *heap_bytes = (uint64_t)heap_segments_used << SEGMENT_LOG;

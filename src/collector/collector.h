@@ -142,6 +142,9 @@ void collector_push_range(const void *start, const void *end);
 void collector_heap_range(uintptr_t *low, uintptr_t *high);
 /* Whether the page with this address is one of the heap's, whose memory is no root. */
 bool collector_is_heap(const void *address);
+/* How many bytes of the heap from the beginning of this page on are free; 0 unless free memory begins here. Of those, only
+ * the first page need be one that collector_is_heap knows. The allocation lock is held. */
+size_t collector_free_size(const void *page);
 
 /* Only inside push_roots: bytes allocated since the start. */
 uint64_t collector_allocated(void);

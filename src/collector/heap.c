@@ -21,6 +21,12 @@ bool collector_is_heap(const void *address)
     return GC_is_heap_ptr(address) != 0;
 }
 
+size_t collector_free_size(const void *page)
+{
+    /* A page of the heap that begins inside no object is the first of a free block, whose header has its size. */
+    return GC_is_heap_ptr(page) && GC_base((void *)(uintptr_t)page) == NULL ? GC_size(page) : 0;
+}
+
 uint64_t collector_allocated(void)
 {
     struct GC_prof_stats_s stats = {0};

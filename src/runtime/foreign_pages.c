@@ -15,6 +15,9 @@ enum { ROOM = 1 << 16 };
 static struct page_range *own;
 static size_t own_count, own_next;
 
+/* Where the last free part of the collector's heap ends. */
+static uintptr_t free_end;
+
 /* The collector takes small pieces for its tables between and beside those for its heap, and tells nobody. Of the allocators
  * that are searched in this way none takes so little at once. */
 enum { TABLES_BYTES = 512 << 10 };
@@ -32,6 +35,7 @@ void foreign_pages_begin(void)
 {
     own_count = own_pages_list(own, ROOM);
     own_next = 0;
+    free_end = 0;
 }
 
 /* A part of no heap page: the collector's, if it is small and beside the heap. */
@@ -46,11 +50,16 @@ static void each_outside_heap(uintptr_t start, uintptr_t end, void (*visit)(uint
     size_t page = touched_page_size();
     uintptr_t from = start;
     bool after_heap = false;
-    for (uintptr_t at = start; at < end; at += page) {
-        if (!collector_is_heap((const void *)at))
+    for (uintptr_t at = start, next; at < end; at = next) {
+        next = at + page;
+        if (at < free_end)
+            next = free_end < end ? free_end : end;
+        else if (collector_is_heap((const void *)at))
+            free_end = at + collector_free_size((const void *)at);
+        else
             continue;
         visit_between(from, at, true, visit);
-        from = at + page;
+        from = next;
         after_heap = true;
     }
     visit_between(from, end, after_heap, visit);

@@ -156,8 +156,8 @@ static void visit_between_chunks(uintptr_t page, uintptr_t limit)
 static void visit_mapped(const struct mapping *mapping, void *unused)
 {
     (void)unused;
-    /* Behind a guard there is a stack, dead or alive. */
-    if (mapping->kind == MAPPING_ANONYMOUS && !mapping->is_guarded)
+    /* Behind a guard there is a stack, dead or alive. Static data is the collector's own, ours, or searched anyway. */
+    if (mapping->kind == MAPPING_ANONYMOUS && !mapping->is_guarded && !mapping->follows_file)
         foreign_pages_each(mapping->start, mapping->end, visit_between_chunks);
 }
 

@@ -40,8 +40,13 @@ static enum mapping_kind kind_of(const char *inode, const char *name)
     return strncmp(name, "[stack", 6) == 0 ? MAPPING_STACK : MAPPING_ANONYMOUS;
 }
 
+/* Where the last of each ended. */
+struct ends {
+    uintptr_t guard, file;
+};
+
 /* "start-end rwxp offset device inode   name" */
-static void parse_line(const char *line, uintptr_t *guard_end,
+static void parse_line(const char *line, struct ends *ends,
                        void (*visit)(const struct mapping *mapping, void *context), void *context)
 {
     struct mapping mapping;
@@ -50,15 +55,17 @@ static void parse_line(const char *line, uintptr_t *guard_end,
     at++;
     mapping.end = parse_hexadecimal(&at);
     at++;
-    if (at[0] == '-' && at[1] == '-')
-        *guard_end = mapping.end;
-    if (strnlen(at, 4) < 4 || at[0] != 'r' || at[1] != 'w' || at[3] != 'p')
-        return;
     const char *inode = skip_field(skip_field(skip_field(at)));
     mapping.name = skip_field(inode);
     mapping.kind = kind_of(inode, mapping.name);
-    mapping.is_guarded = mapping.start == *guard_end;
-    visit(&mapping, context);
+    mapping.is_guarded = mapping.start == ends->guard;
+    mapping.follows_file = mapping.start == ends->file;
+    if (at[0] == '-' && at[1] == '-')
+        ends->guard = mapping.end;
+    if (mapping.kind == MAPPING_FILE)
+        ends->file = mapping.end;
+    if (at[0] == 'r' && at[1] == 'w' && strnlen(at, 4) == 4 && at[3] == 'p')
+        visit(&mapping, context);
 }
 
 /* Reads on behind what is there; what read(2) says. */
@@ -78,14 +85,14 @@ bool mappings_each(char *buffer, size_t size, void (*visit)(const struct mapping
     if (file < 0)
         return false;
     size_t filled = 0;
-    uintptr_t guard_end = 0;
+    struct ends ends = {0, 0};
     ssize_t got;
     while ((got = read_on(file, buffer + filled, size - 1 - filled)) > 0) {
         filled += (size_t)got;
         char *line = buffer, *end;
         while ((end = memchr(line, '\n', filled - (size_t)(line - buffer))) != NULL) {
             *end = '\0';
-            parse_line(line, &guard_end, visit, context);
+            parse_line(line, &ends, visit, context);
             line = end + 1;
         }
         filled -= (size_t)(line - buffer);
