@@ -21,3 +21,7 @@ examples_side_table_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 examples_side_table_LDADD = src/libhapax.la
 examples_statsd_sender_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 examples_statsd_sender_LDADD = src/libhapax.la
+
+# Their sources are documentation.
+examplesdir = $(docdir)/examples
+dist_examples_DATA = $(examples:=.c)

@@ -137,6 +137,8 @@ plain_tests = \
 script_tests = \
 	tests/archive.sh \
 	tests/bootstrap.sh \
+	tests/cmake.sh \
+	tests/completion.sh \
 	tests/consumer.sh \
 	tests/cxx.sh \
 	tests/demo.sh \
@@ -264,6 +266,9 @@ endif
 endif
 
 TEST_EXTENSIONS = .sh
+
+# Both install, and libtool cannot do that twice at a time in one build.
+tests/cmake.log: tests/consumer.log
 
 # Criterion writes TAP to standard error. A failure shows in the TAP, a crash in the plan that is not kept: the exit status
 # would only count it again.
