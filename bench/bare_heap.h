@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The same values on the same collector with no table at all: what a collection
    costs before anyone interns anything. Needs bdwgc; only peers that define
    PEER_COLLECT call it. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Counts what the library writes for other threads to see. bench/counts compiles the library with this header in
    front of each file (-include); nothing in src/ knows of it.
 

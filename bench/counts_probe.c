@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What hapax writes for other threads to see, counted. Built by bench/counts, from the library's sources compiled with
    counting.h, and linked with what this file puts in front of the C library's mutexes.
 

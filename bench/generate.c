@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Writes a made-up corpus to standard output, one token a line: the same bytes
    each time, on every machine. See usage() for the kinds. */
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* hapax through its public header alone, in the loops that every peer runs.
 
    What keeps the values: one handle per distinct value in an array from

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 #include "hapax_primitives.h"
 
 #include "harness.h"

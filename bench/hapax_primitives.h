@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* W10: what the single operations of hapax cost, each in a loop of its own. */
 
 #ifndef BENCH_HAPAX_PRIMITIVES_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The part every benchmark program shares: options, the corpus, the clock,
    resident size, threads that start together, and the JSON lines they print.
 

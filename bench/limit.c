@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The limit: what finding a string costs when nothing else is asked.
 
    One thread, no locks, nothing reclaimed: open addressing in a power of two of

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Speed and memory beside the limit and the peers. bench/run builds what it measures.
 
 bench_files = \

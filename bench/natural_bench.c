@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* W13: what the search of malloc's memory costs.
 
    A JSON reader as people write them: each value a node of malloc's, keys and

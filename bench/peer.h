@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The workloads, as a template: a peer written in C or C++ defines its hooks,
    then includes this file last, and gets a main() in which its lookups are
    inlined into the timed loops. The limit and hapax are measured by the same

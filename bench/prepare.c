@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Writes what the peers in other languages need beside the corpus, so that they
    all see the order that the harness draws:
 

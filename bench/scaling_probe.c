@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The figures from which scaling.md derives how many cores and values would fare, where few cores can show them:
 
    refill    what bdwgc does under its lock for a run of free objects

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # For find_package(hapax) of CMake; configure writes both files.
 
 cmakedir = $(libdir)/cmake/hapax

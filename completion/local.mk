@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Completion of the program's arguments, where bash and zsh look for it.
 
 bashcompletiondir = $(datadir)/bash-completion/completions

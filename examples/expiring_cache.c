@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A cache whose entries expire, and whose janitor dies with it.
  *
  * The program below the cache never closes one. A worker sweeps expired entries out while the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hash consing: an expression tree whose equal parts are one object, beside a plain one.
  *
  *     expression_tree [ROUNDS]

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Whole programs that use the library as others do. `make check` builds them, and tests/examples.sh runs them.
 
 examples = \

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A pool of objects that are costly to make: a finalizer puts each back when its last user is gone.
  *
  *     object_pool [TASKS]

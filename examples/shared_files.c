@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Eight threads open the same 1,000 files 100,000 times, in random order, and nobody closes one.
  *
  *     shared_files [FOLDER]        (default: /usr/include, with its folders)

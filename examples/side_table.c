@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A side table: where each setting of a program came from, kept beside settings that have no room for it.
  *
  *     side_table [FILE...]

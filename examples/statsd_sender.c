@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A buffered client of statsd, over UDP, whose flusher dies with it.
  *
  *     statsd_sender                    sends to a socket of its own and checks what arrives

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax.h - canonical values, weak pointers, cleanups and finalizers on the Boehm collector.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax.hpp - hapax for C++17 and later. Header only: every function is inline and calls the C library.
  *

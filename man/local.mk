@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The manual pages: tests/man-lint.sh and tests/man-examples.sh find a new one by themselves.
 
 dist_man_MANS = \

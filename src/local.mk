@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # The library, its headers and the program.
 
 include_HEADERS = include/hapax.h include/hapax.hpp

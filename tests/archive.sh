@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The static library has no global names but the exported ones: a program's functions may have the names of private ones.
 . "$top_srcdir/tests/functions"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # bootstrap says what is wrong before it does anything. What it builds is tested by everything else.
 . "$top_srcdir/tests/functions"
 

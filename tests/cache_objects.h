@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of caches share. */
 #ifndef TESTS_CACHE_OBJECTS_H
 #define TESTS_CACHE_OBJECTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of cleanups share. */
 #ifndef TESTS_CLEANUP_OBJECTS_H
 #define TESTS_CLEANUP_OBJECTS_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # An installed hapax, found by CMake, serves C and C++ programs, also from where it was moved to.
 . "$top_srcdir/tests/functions"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The completion for bash and for zsh knows every option of `hapax stat --help` and no other.
 . "$top_srcdir/tests/functions"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # An installed hapax, found through pkg-config, serves C11 and C++17 programs; each header stands on its own.
 . "$top_srcdir/tests/functions"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # <hapax.hpp>: C++17 and C++20 without a warning, and what must not compile.
 . "$top_srcdir/tests/functions"
 

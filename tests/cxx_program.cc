@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What <hapax.hpp> promises, in C++17 and C++20. Prints what failed. */
 #include <hapax.hpp>
 

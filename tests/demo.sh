@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The demo gives one report, however many headers there are and however long their names, and a clear line if there are none.
 . "$top_srcdir/tests/functions"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # With HAPAX_DEBUG=cleanups collections keep the arguments of cleanups and finalizers themselves: the suites that are about
 # life and death pass all the same.
 . "$top_srcdir/tests/functions"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of HAPAX_DEBUG share: what a process writes to standard error. */
 #ifndef TESTS_DIAGNOSIS_OUTPUT_H
 #define TESTS_DIAGNOSIS_OUTPUT_H

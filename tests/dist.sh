@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The tarball: two of them are the same bytes, and what README.md and CONTRIBUTING.md link to is in it.
 . "$top_srcdir/tests/functions"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Helpers of suites that watch objects die. On conservative stacks one may always stay, so they watch many, and ask for
  * nine out of ten. */
 #ifndef TESTS_DYING_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Every public function, called once: each starts the library by itself, and makes its thread known. */
 #ifndef TESTS_ENTRY_CALLS_H
 #define TESTS_ENTRY_CALLS_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The programs of examples/ do what they say: each checks itself.
 . "$top_srcdir/tests/functions"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An explorer of interleavings: runs a few threads of a scenario again and again, each time in another order.
  *
  * The threads are fibers of one real thread. They are switched only where the sources, compiled with SYNC_EXPLORE,

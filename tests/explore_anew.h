@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a run of the explorer leaves behind, and the next must not find: a run depends on the order of its threads alone.
  *
  * Collections search stacks for whatever looks like an object's address, also in what a call has not written, so that a word

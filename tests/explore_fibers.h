@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The explorer's threads: fibers of one real thread, each with a stack, an errno and other thread-local variables of its own. */
 #ifndef TESTS_EXPLORE_FIBERS_H
 #define TESTS_EXPLORE_FIBERS_H

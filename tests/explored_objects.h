@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the programs that explore weak pointers and cleanups share: objects, and where they are held. */
 #ifndef TESTS_EXPLORED_OBJECTS_H
 #define TESTS_EXPLORED_OBJECTS_H

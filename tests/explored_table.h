@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the programs that explore tables share: a table whose hash is the test's, and what is held of it. */
 #ifndef TESTS_EXPLORED_TABLE_H
 #define TESTS_EXPLORED_TABLE_H

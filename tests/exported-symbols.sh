@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The library exports what the public headers declare, and both are what exported-symbols.txt lists.
 . "$top_srcdir/tests/functions"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A folder of files for suites about mapped files, and how many of them are mapped. */
 #ifndef TESTS_FILES_H
 #define TESTS_FILES_H

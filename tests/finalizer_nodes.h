@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of finalizers share. */
 #ifndef TESTS_FINALIZER_NODES_H
 #define TESTS_FINALIZER_NODES_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The includes of src/ run one way: from each floor of src/floors to lower floors, and nowhere in a ring.
 . "$top_srcdir/tests/functions"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of programs with a collector of their own share. */
 #ifndef TESTS_FOREIGN_OBJECTS_H
 #define TESTS_FOREIGN_OBJECTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of forks share: objects that both processes have. */
 #ifndef TESTS_FORK_OBJECTS_H
 #define TESTS_FORK_OBJECTS_H

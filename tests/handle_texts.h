@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of handles share: a table, and texts for it. */
 #ifndef TESTS_HANDLE_TEXTS_H
 #define TESTS_HANDLE_TEXTS_H

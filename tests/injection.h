@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that runs out where a test wants it: the program's own definitions of what the library allocates with come
  * before those of other libraries. They fail where the armed thread has asked for it, and only for the library's own
  * calls: not inside of the collector. A program that links injection.c has them. */

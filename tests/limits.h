@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long a test may take. Nothing in a suite waits with a limit of its own: the limit of the test ends what hangs. */
 #ifndef TESTS_LIMITS_H
 #define TESTS_LIMITS_H

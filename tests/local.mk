@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 # Tests: Criterion suites, programs with a main of their own, shell scripts. All speak TAP.
 #
 # A suite of the public interface, tests/test_NAME.c:   a line in public_tests

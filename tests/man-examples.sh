@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The programs in the EXAMPLES of the manual pages, C and C++, compile without a warning, link and exit with 0.
 # A program is a literal block that includes <hapax.h> or <hapax.hpp> and has a main.
 . "$top_srcdir/tests/functions"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # mandoc finds nothing wrong with the manual pages.
 . "$top_srcdir/tests/functions"
 

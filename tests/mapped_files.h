@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of mapped files share. */
 #ifndef TESTS_MAPPED_FILES_H
 #define TESTS_MAPPED_FILES_H

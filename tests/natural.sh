@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Programs that have never heard of the collector are right, while it collects beside them, in both of its modes; without the
 # search of malloc's memory they are not. In the environment:
 #   NATURAL_VALUES   values of each program (20000); with few, no collection comes between

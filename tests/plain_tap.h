@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* TAP for programs without Criterion: one line for each test, and what went wrong in lines before it. */
 #ifndef TESTS_PLAIN_TAP_H
 #define TESTS_PLAIN_TAP_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Plugins that a program loads and unloads: those whose static data the library was given, and those that bring it along.
 . "$top_srcdir/tests/functions"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of the queue share: objects whose cleanups get into it. */
 #ifndef TESTS_QUEUE_CALLS_H
 #define TESTS_QUEUE_CALLS_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The first C program of the README compiles without a warning, links and exits with 0.
 . "$top_srcdir/tests/functions"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Leaves a word in all registers that a call may overwrite. */
 #ifndef TESTS_REGISTERS_H
 #define TESTS_REGISTERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of the registry share: an owner that keeps books. */
 #ifndef TESTS_REGISTRY_BOOKS_H
 #define TESTS_REGISTRY_BOOKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The heap of the scripted collector: segments of objects of one size and kind. */
 #ifndef TESTS_SCRIPTED_HEAP_H
 #define TESTS_SCRIPTED_HEAP_H

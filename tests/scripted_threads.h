@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the tests with real threads under the scripted collector share. */
 #ifndef TESTS_SCRIPTED_THREADS_H
 #define TESTS_SCRIPTED_THREADS_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # A program with more rights than its caller lets the caller's environment neither switch anything on nor name programs and
 # files. Needs root: makes a program set-user-ID and calls it as nobody.
 . "$top_srcdir/tests/functions"

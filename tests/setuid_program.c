@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What tests/secure.sh runs with the rights of another user: gives HAPAX_DEBUG something to report. */
 #include "config.h"
 

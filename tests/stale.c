@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A library to preload into a test: it keeps stale words on purpose.
  *
  * Stacks, registers and static data are searched for whatever looks like a pointer, so an object that the program has

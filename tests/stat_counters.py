@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Compares what hapax stat counts in files with what Python's own parsers count.
 
 usage: stat_counters.py HAPAX FORMAT <NAMES

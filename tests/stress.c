@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that do everything at once, beside collections that never pause, and check at each step what the library
  * promises: the bytes of every handle held are right, no two live handles stand for one value, whatever is held is
  * found. Between rounds all threads end, and each table's trie and registry are walked.

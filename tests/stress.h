@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the parts of the stress program share: chance, tables under test, what a thread holds. */
 #ifndef TESTS_STRESS_H
 #define TESTS_STRESS_H

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Everything at once, in both ways the collector works; five seconds each. Longer: tests/stress --seconds=600.
 . "$top_srcdir/tests/functions"
 

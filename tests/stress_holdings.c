@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a thread holds, or gives to finalizers and cleanups. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a thread does, step by step. */
 #include "config.h"
 

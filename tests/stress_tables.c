@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Chance, and the tables under test. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites share: objects made in frames that are gone, deaths counted, work done in a child process.
  *
  * Stacks are searched conservatively, so one particular object may always stay: a test of death makes MANY objects and

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of tables share. */
 #ifndef TESTS_TABLE_NUMBERS_H
 #define TESTS_TABLE_NUMBERS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Systems whose addresses have more bits than the library can work with: as they would look to it. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Many handles in one call. */
 #include "config.h"
 

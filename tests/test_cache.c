@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Caches: what lives in them, and how long they live. */
 #include "config.h"
 

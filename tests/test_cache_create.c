@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Caches: the function that creates what is missing. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The weak cache under everything at once: racing callers, collections without a pause, keys that die and come back. */
 #include "config.h"
 

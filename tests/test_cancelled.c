@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that are cancelled inside functions that the program has given to the library: they stay until the function
  * has returned, and leave everything as others expect it. */
 #include "config.h"

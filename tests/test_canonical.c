@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The head of a canonical value, from inside: src/values/canonical.h. Sizes that no test has the memory for. */
 #include "config.h"
 

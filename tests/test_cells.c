@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak pointers that are held longer than their objects live, from inside: src/weak/cell.c. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* When the library asks for a collection before the heap is full: a clock and a collector of the test's own. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cleanups: when they run, and what holds their argument. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cleanups: stopping, and several threads. */
 #include "config.h"
 

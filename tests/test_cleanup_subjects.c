@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cleanups: what they may hang on. */
 #include "config.h"
 

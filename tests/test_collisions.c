@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hostile keys: many values of few hashes, through poor types and through hashes that a caller makes up. */
 #include "config.h"
 

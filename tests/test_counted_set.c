@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Pins and root ranges, from inside: src/runtime/counted_set.h. */
 #include "config.h"
 

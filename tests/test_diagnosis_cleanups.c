@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=cleanups: what it finds and says. */
 #include "config.h"
 

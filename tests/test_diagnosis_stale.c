@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=stale: the use of an evicted value stops the program. In a process of its own each. */
 #include "config.h"
 

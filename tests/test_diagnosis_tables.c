@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=tables: what it says of each table at the end. In a process of its own each. */
 #include "config.h"
 

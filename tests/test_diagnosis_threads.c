@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=threads: which threads it names. In a process of its own each, where no other threads are. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG: unknown words, and often. */
 #include "config.h"
 

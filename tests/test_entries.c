@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The entries of weak maps, from inside: src/systems/weak_map.c. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak pointers and weak maps under the explorer of interleavings. */
 #include "config.h"
 

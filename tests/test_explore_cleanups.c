@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cleanups and finalizers under the explorer of interleavings. */
 #include "config.h"
 

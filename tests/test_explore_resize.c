@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tables that grow and shrink, under the explorer of interleavings. */
 #include "config.h"
 

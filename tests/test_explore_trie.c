@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tables under the explorer of interleavings: what the comments of src/trie/trie.h promise, in every order of few steps. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The explorer itself: what a run does depends on the order of its threads alone, not on what an earlier run left behind. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory outside the heap that collected objects keep in use: hapax_external_memory. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finalizers, and keeping objects reachable: hapax/finalizer.h. */
 #include "config.h"
 

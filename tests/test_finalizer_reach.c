@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finalizers: their order, and what they keep reachable. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Programs that use the collector beside the library: their callbacks and settings. */
 #include "config.h"
 

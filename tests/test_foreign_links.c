@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Programs that use the collector beside the library: their links and toggle references. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forks: both processes go on with all they had. */
 #include "config.h"
 

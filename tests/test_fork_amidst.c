@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forks while the library is amidst something, in other threads or in the one that forks. */
 #include "config.h"
 

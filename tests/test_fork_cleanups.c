@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forks beside cleanups that run. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Forks beside threads that wait and that work. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Objects that the program frees by hand, with the collector's own functions, after the library has come to know them. */
 #include "config.h"
 

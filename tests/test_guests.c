@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that somebody else has made known to the collector, and takes off without a word; and threads at their end. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handles of byte strings: make, find, read. */
 #include "config.h"
 

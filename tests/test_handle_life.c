@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handles of byte strings: what keeps them alive, and their death. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Handles of byte strings: wrong hashes, long values, mistakes. */
 #include "config.h"
 

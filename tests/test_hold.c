@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is held while entries of a trie move, from inside: src/trie/lines.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Collections in steps, collections that are given up, and what is stored amidst a collection. */
 #include "config.h"
 

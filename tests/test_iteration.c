@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Visiting the handles of a table. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Objects whose layout the program has described to the collector, below weak maps and finalizers: there our own marker has to
  * find what the collector would. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the collector keeps alive although it has not marked it when its marking ends: objects that strong toggle references
  * hold, and cycles of objects with finalizers of its own. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Files that lie in the collected heap: hapax_map_bytes of hapax/mapped_file.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mapped files: contents, death, errors. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mapped files that callers share, and forks. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Our own marker and the search without marks, where their room ends: src/collector/mark.h, src/collector/reach.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Collected memory, pins, root ranges, and what is searched for pointers. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The queue of cleanups: emptied by hand, stopped in, and what is not in it. */
 #include "config.h"
 

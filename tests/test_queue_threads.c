@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The queue of cleanups: the threads that empty it. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The queue of cleanups: waiting until it is empty. */
 #include "config.h"
 

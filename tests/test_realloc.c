@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Blocks that change their size, and blocks that live until they are freed. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The memory of cleanups and finalizers, from inside and from outside: src/cleanup/records.h. */
 #include "config.h"
 

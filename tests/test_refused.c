@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mistakes that the library can see: refused with errno, and named on standard error where HAPAX_DEBUG asks for it. */
 #include "config.h"
 

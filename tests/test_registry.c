@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The registries: what is in them, and what collections do. src/weak/registry.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The care of registries, and what is called from amidst it. src/weak/registry.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The registries: memory, owners, those that keep, care, threads. src/weak/registry.h. */
 #include "config.h"
 

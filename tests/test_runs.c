@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The free objects that threads have at hand, and the kinds that they are of, from inside: src/runtime/runs.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tables under the scripted collector: threads that intern, find, drop and collect at once, beside values that are
  * brought back while they are in doubt. Checked against books behind a lock: no value has two handles. */
 #include "config.h"

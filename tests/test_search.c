@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The search of malloc's memory: when it is on, what it costs, what it leaves alone. Programs that count on it are in
  * tests/natural. */
 #include "config.h"

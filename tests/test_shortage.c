@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that runs out at every place where the library asks for some: the call fails with ENOMEM or manages without,
  * nothing is lost, and the next call works. */
 #include "config.h"

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory that runs out again and again while everything grows, heaps that are full, threads that cannot enter. */
 #include "config.h"
 

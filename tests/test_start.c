@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The library starts by itself, from whatever is called first. */
 #include "config.h"
 

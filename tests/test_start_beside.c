@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The start of the library beside what other threads do: collect, allocate, fork. Where the start is to be met at a given
  * point, functions of the collector that it calls there are the test's own, and go on to the collector's. */
 #include "config.h"

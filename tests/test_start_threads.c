@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The start of the library beside the collector, and in whatever thread. */
 #include "config.h"
 

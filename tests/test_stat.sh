@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # The program hapax: what it counts, what it reports, and how it refuses.
 
 . "${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}/tests/stat_functions"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # hapax stat beside others: what it counts beside Python's own parsers, and what it says is saved beside a program that
 # keeps the same values in earnest.
 #

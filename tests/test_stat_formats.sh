@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # hapax stat: what the formats cut, what they refuse, and where the values stand.
 . "${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}/tests/stat_functions"
 

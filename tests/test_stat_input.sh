@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # hapax stat: where its input comes from: folders, lists of names, compressed files, odd files.
 . "${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}/tests/stat_functions"
 

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # hapax stat: what the reports say, how values look on a terminal, pictures, comparisons.
 . "${top_srcdir:-$(cd "$(dirname "$0")/.." && pwd)}/tests/stat_functions"
 

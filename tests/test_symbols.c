@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Symbols: names known when the program is written. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Waiting for a lock that is held for a moment. src/base/sync.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tables: growth, death, memory that is short, threads. */
 #include "config.h"
 

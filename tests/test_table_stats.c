@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Tables that keep their values, and what is counted of tables. */
 #include "config.h"
 

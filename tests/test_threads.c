@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads: those nobody has told the collector of, those somebody else has, and how they end. */
 #include "config.h"
 

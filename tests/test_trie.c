@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The trie alone, under a collector that the tests play themselves: finding, growing, shrinking, collections. src/trie/trie.h. */
 #include "config.h"
 

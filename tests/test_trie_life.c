@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The trie alone: its memory, forks, long lives, threads. src/trie/trie.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Types: sizes, alignment, pointers inside values. */
 #include "config.h"
 

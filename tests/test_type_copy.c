@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Types: the user's copy, and user's functions that call the library. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Types: the user's hash and equality. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Typed handles: hapax/typed.h. tests/typed.sh has what must not compile, and C++. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak pointers. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak maps, hapax/weak_map.h: setting, getting, removing; what is a key. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak maps that finalizers bring back, and keys that come back unnoticed. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak maps: visiting each entry, and giving a key a value unless it has one. */
 #include "config.h"
 

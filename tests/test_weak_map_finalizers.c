@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak maps whose keys have finalizers, ours and those of the program. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How long what is in a weak map lives: hapax/weak_map.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak maps in several threads and processes. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Workers: ticks, and the death of the owner. */
 #include "config.h"
 

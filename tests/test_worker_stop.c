@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Workers: stopping, and forks. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of the trie share: values whose hash the test chooses, and collections. */
 #ifndef TESTS_TRIE_VALUES_H
 #define TESTS_TRIE_VALUES_H

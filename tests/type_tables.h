@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of types share. */
 #ifndef TESTS_TYPE_TABLES_H
 #define TESTS_TYPE_TABLES_H

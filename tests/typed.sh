@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # Typed handles: C11 and C++17 without a warning, one table for a program of several sources and both languages, and what
 # must not compile.
 . "$top_srcdir/tests/functions"

@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # With the suppressions that are installed, valgrind says nothing of a program that does nothing wrong, and still finds what
 # a program does wrong.
 . "$top_srcdir/tests/functions"

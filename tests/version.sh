@@ -1,4 +1,5 @@
 #!/bin/sh
+# SPDX-License-Identifier: MIT
 # One version everywhere.
 . "$top_srcdir/tests/functions"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of weak maps share: the objects that they put in. */
 #ifndef TESTS_WEAK_MAP_OBJECTS_H
 #define TESTS_WEAK_MAP_OBJECTS_H

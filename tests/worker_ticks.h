@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the suites of workers share. */
 #ifndef TESTS_WORKER_TICKS_H
 #define TESTS_WORKER_TICKS_H

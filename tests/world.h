@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The threads under the scripted collector: who they are, how they are stopped, where their stacks lie.
  *
  * world_threads.c has real threads, which stop at safe points of their own: in calls of the collector, where they ask

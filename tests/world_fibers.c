@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The explorer's threads: all but one stand still at any time, each between two steps of the sources. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What bdwgc offers out of the box: a chained hash table under a mutex whose
    entries hold their values through disappearing links, and a finalizer on each
    value that takes its entry out.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // boost::flyweight of std::string with its own defaults: a hashed factory behind
 // a mutex, counted references. With HAPAX_BENCH_CONCURRENT the concurrent factory
 // of newer Boosts takes its place, which counts and locks by itself; a thread of

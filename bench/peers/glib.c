@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* GLib's interned reference-counted strings: g_ref_string_new_intern. One hash
    table behind one lock; a string is freed when its last reference goes.
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Guile's symbols: a weak set on bdwgc under a lock, through Guile's own C
    interface, without a string object for each lookup. */
 

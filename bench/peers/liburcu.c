@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* liburcu's lock-free hash table, cds_lfht: readers take no lock, but nothing is
    weak: a value leaves when its owner deletes it, and its memory comes back after
    a grace period. The table gets as many buckets as it will have values, as one

@@ -1,1 +1,2 @@
+# SPDX-License-Identifier: MIT
 """The parts of bench/run; Python's standard library only."""

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """From runs to figures: ratios within a group, then medians and spreads over the rounds."""
 
 import statistics

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """What hapax is meant to reach, and whether a run shows it.
 
 Figures of one program are divided within the same process, those of two programs by

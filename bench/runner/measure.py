@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Runs the peers in turn and keeps every line they print."""
 
 import json

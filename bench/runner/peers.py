@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """The programs that are measured: how each is built, and what it needs for that.
 
 Everything is built outside the source tree, into the cache folder.

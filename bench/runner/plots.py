@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """SVG plots through gnuplot, from a summary. Without gnuplot there are none."""
 
 import shutil

@@ -1,3 +1,4 @@
+# SPDX-License-Identifier: MIT
 """Writes results.json and results.md, and the line that sums a run up."""
 
 import json

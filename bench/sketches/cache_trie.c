@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* As Prokopec's cache-tries (PPoPP 2018): a trie of sixteen-way nodes over single entries, and beside it a cache, an
    array with a pointer for each prefix of the hash at the level where most entries are, so that a lookup jumps over the
    upper levels. Here the cache is always full, which is better than the paper's can be. */

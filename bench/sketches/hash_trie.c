@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* As Go's internal/sync.HashTrieMap: nodes of sixteen children, four bits of the hash a level from the top, a record of
    its own for each value. */
 #include "sketch.h"

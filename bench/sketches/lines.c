@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The layout that was chosen: a wide root of cache lines, each eight words of sixteen bits of tag and an address that
    leads straight to the value; a ninth entry goes to a further line. With LEAVES the root holds pointers to the lines
    instead of the lines. With FAVOURITE a word named by the hash is looked at before the line is compared as a whole. */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the sketches share: values in an arena behind a hash and a size, and the peer's hooks. A sketch is one layout of
    the table alone: one thread inserts, nothing is reclaimed, W4 reads. It defines
 

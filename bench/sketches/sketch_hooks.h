@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A sketch as a peer. */
 static const struct value **kept;
 static size_t used;

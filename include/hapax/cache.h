@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/cache.h - a weak cache: values by key, each made once and kept as long as something holds it.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/cleanup.h - functions that run some time after an object has died.
  *

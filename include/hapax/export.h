@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/export.h - what every public header needs: visibility, C linkage, attributes.
  */

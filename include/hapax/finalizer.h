@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/finalizer.h - finalizers, and keeping an object reachable.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/handle.h - canonical values: tables, types and handles.
  *

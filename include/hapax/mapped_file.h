@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/mapped_file.h - files in memory, unmapped once nothing reaches them.
  *

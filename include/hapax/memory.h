@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/memory.h - start, collected memory, pins and root ranges.
  *

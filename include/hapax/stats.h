@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/stats.h - what the library counts.
  *

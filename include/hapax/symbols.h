@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/symbols.h - names that are known when the program is written, for a switch.
  *

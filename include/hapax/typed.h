@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/typed.h - a handle type of its own for a C type.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/weak_map.h - weak maps: what belongs to an object, kept beside it.
  *

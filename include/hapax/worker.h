@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * hapax/worker.h - a background thread that ends when its owner dies.
  *

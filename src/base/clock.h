@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The time. */
 #ifndef HAPAX_CLOCK_H
 #define HAPAX_CLOCK_H

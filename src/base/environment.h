@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the environment of the process says to the library.
  *
  * Everything is read with secure_getenv: a program that runs with more rights than its caller ignores the caller's

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Hashing: the only file that includes xxhash.h. */
 #ifndef HAPAX_HASH_H
 #define HAPAX_HASH_H

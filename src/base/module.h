@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Modules: the program, and the shared libraries and plugins that are loaded. */
 #ifndef HAPAX_MODULE_H
 #define HAPAX_MODULE_H

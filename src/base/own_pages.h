@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which pages are the library's own: what pages_alloc and its like have taken from the system. A search of all memory
  * leaves them out, since they are full of addresses that keep nothing alive.
  *

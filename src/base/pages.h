@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whole pages from the system, outside the collected heap: zeroed when first touched, never searched for pointers.
  *
  * Every function is a system call or two, takes no lock and touches no heap, so all but the reserving ones may be called

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Waiting for other threads, and holding off cancellation.
  *
  * A thread that is cancelled amidst the library's work would end with a lock held, or with what others wait for still on

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Blocks of one size in pages of the system's: neither the collector nor a search of malloc's memory looks into them. For
  * what has to know an object without keeping it alive.
  *

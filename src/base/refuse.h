@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mistakes of the caller: reported through errno, and on standard error if HAPAX_DEBUG=errors asks for it. */
 #ifndef HAPAX_REFUSE_H
 #define HAPAX_REFUSE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Order-named atomics, spinning and parking.
  *
  * Each operation carries its memory order in its name, so that a reader of the code sees at every use which order

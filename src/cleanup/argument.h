@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The argument of a cleanup or finalizer, as its record stores it: the argument itself, or a proxy that an observer
  * puts in its place.
  *

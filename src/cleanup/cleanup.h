@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Cleanups: what they need of a collection. The public functions are in <hapax/cleanup.h>. */
 #ifndef HAPAX_CLEANUP_PRIVATE_H
 #define HAPAX_CLEANUP_PRIVATE_H

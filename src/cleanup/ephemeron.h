@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Ephemerons: what a collection marks only once it has marked something else, as the value of a weak map's entry once it
  * has marked the map and the key.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Who runs what waits for the death of objects: the queue of cleanups and finalizers, and the threads that empty it.
  *
  * A collection pushes tasks, without a lock and without allocating; threads of the library, or any thread that drains,

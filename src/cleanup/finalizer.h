@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Finalizers: what they need of a collection. The public functions are in <hapax/finalizer.h>.
  *
  * When marking has ended, what the contents of every unmarked object with a finalizer reach is marked, but not these

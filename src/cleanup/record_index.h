@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Records by their objects, for kinds of which an object has one record at most: an array of their states, open addressing
  * with linear probing.
  *

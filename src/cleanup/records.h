@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Records: what waits for the death of objects, a fixed number of bytes for each.
  *
  * A record has two parts. The record proper lies in memory that the collector searches, so that it keeps its argument

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The seam to the garbage collector: everything hapax asks of it. collector.c implements it on bdwgc and is the only
  * file that includes its headers; the tests implement it a second time on malloc with scripted death.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The collector layer on bdwgc: its heap as a whole. */
 #include "config.h"
 

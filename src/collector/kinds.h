@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Kinds of objects whose layout a program has described to bdwgc: with a bitmap, with a descriptor in each object, or with a mark
  * procedure of its own, which may know pointers where nobody else sees any. Our own marker has to find what bdwgc would.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What bdwgc keeps alive although it has not marked it when its marking ends: what strong toggle references hold, and objects
  * with finalizers of the program's that reach each other in a cycle. It marks both while it finalizes, when our own marker has
  * done its work and the world runs again.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Our own small marker, for the moment when the collector's marking has ended: marks an object and all it reaches,
  * conservatively, as the collector does. Linear in what it marks; recursion of any depth costs memory outside of the
  * heap and no stack.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What bdwgc knows of single objects: their bases and sizes, and their marks. Declared in collector.h. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What is left to search of a marked object, and how: what our marker keeps on its stack. The same two words as on bdwgc's own
  * mark stack, where the second is called a descriptor. */
 #ifndef HAPAX_RANGE_H

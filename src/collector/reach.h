@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What objects reach, without marking anything: a search from one object to the next, each entered once.
  *
  * Runs inside a collection, where nothing may be allocated: what the search remembers lies in address space that

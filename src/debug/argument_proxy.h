@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=cleanups: finds objects that never die because the argument of their own cleanup or finalizer reaches them,
  * and finalizers that never run because their objects form a cycle.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=lost: finds values, tables, caches and weak pointers that a collection is about to take although their
  * addresses stand in memory of the program's: it is not searched, and the program may believe that it is.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=often, often=N: a collection every N new values.
  *
  * What a program does wrong shows when a value that it still needs is evicted, and most tests are too small for a collection.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=cleanups, stats and threads: what collections find out, told on standard error.
  *
  * A collection leaves its reports in memory of ours. A thread that the collector does not know prints them, and whoever

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a code address is called. */
 #ifndef HAPAX_SOURCE_PLACE_H
 #define HAPAX_SOURCE_PLACE_H

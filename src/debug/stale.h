@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=stale: the use of an evicted value stops the program with the value's text.
  *
  * A handle that stands where nobody searches for pointers outlives its value, and a new value soon has the same address: the

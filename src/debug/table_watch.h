@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=tables: a line for each table at the end of the process: how many values live in it, how many were evicted, and
  * how many came again after that. Many that come again are a sign of a program that lets go of what it still needs.
  *

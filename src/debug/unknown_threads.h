@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* HAPAX_DEBUG=threads: names the threads of the process that the collector does not know, and so neither stops nor searches.
  *
  * When a collection has stopped the world, known threads wait inside the collector's signal handler, which shows in what

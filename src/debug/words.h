@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The words of HAPAX_DEBUG. Each module of this folder reads its own; here is the list of all. */
 #ifndef HAPAX_DEBUG_WORDS_H
 #define HAPAX_DEBUG_WORDS_H

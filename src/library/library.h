@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The assembly of the library: the order in which its parts start, take part in a collection and in a fork. */
 #ifndef HAPAX_LIBRARY_H
 #define HAPAX_LIBRARY_H

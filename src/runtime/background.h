@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads of the library's own. */
 #ifndef HAPAX_BACKGROUND_H
 #define HAPAX_BACKGROUND_H

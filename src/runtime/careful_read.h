@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Reading memory that a thread which is not stopped may unmap at any moment: the system copies it, and says so where
  * there is nothing to read. No signal is raised.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A set of address ranges that counts how often each was added, and that a collection may read at any time.
  *
  * Open addressing with linear probing. All changes are made while no collection runs, so the collector's own

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Memory outside the collector's heap that lives as long as collected objects do: what their cleanups will free. The program
  * says how much there is, with hapax_external_memory, and the collector collects as if it were its own.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How glibc's malloc lays out its memory, as far as a search of it has to know.
  *
  * A chunk is two words, the size of the chunk before it if that is free, and its own size with three flags, and then

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The memory of malloc: what it has handed out, and the thread-local variables of the main thread, which nobody else has
  * either.
  *

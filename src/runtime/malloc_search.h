@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The search of malloc's memory: in a program that has never heard of the collector, a handle may stand anywhere a C or
  * C++ program puts a pointer, and stays alive.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The mappings of the process, as the system lists them in /proc/self/maps.
  *
  * Reading them takes bare system calls and the caller's buffer: no heap, no lock, no stdio. So it may be done while the

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Where a pointer leads: what every public function asks of a pointer that it is given. */
 #ifndef HAPAX_PLACE_H
 #define HAPAX_PLACE_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Whether a stopped world is wholly stopped: whether each thread of the process is one that the library has made known
  * to the collector. Others run on, and may change and unmap memory meanwhile.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What keeps objects alive by the program's own word: pinned objects, and ranges of memory that are searched for
  * pointers. The public functions are in <hapax/memory.h>. */
 #ifndef HAPAX_ROOTS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Runs: the free objects that a thread has at hand, so that an allocation in many takes the collector's lock.
  *
  * A run is a list of free objects of one kind and size, linked through their first words. The collector does not see it:

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that run on stacks of the program's own making: coroutines of makecontext(3), say, on memory of malloc or mmap.
  *
  * The collector takes what lies between a thread's stack pointer and the end of the stack that the thread was born with. For

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The start of the library: once in a process, by whichever call comes first.
  *
  * Every public function makes sure of it through thread_enter, from the lowest floor up. What there is to start only

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Threads that use the library: known to the collector, with free objects of their own.
  *
  * Every public function that touches collected memory begins with thread_enter. The first call in a process starts

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Which pages of memory have ever been written to, or read. What was not is full of zeros and takes no memory; reading
  * it would change that.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Looking for words that may be addresses of the collector's heap: the inner loop of every search of memory that the
  * collector does not know. What is found is handed to the collector as a root.
  *

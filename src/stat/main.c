@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* main.c - the program hapax: its subcommands. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* options.c - the arguments of hapax stat. */
 #include "config.h"
 #ifndef _GNU_SOURCE

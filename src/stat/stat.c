@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stat.c - the subcommand stat: reads and counts, measures, reports. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Regular files, and their pages in memory. */
 #ifndef HAPAX_FILE_H
 #define HAPAX_FILE_H

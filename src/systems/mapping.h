@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Mappings that end with an object: in the collection that finds it dead, before anybody else can run into what is left.
  *
  * A block of the collected heap over which a file lies has to be ordinary memory again before the collector hands it out;

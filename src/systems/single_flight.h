@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Creations under way: for each key of each cache at most one, whose result all who want it share.
  *
  * Whoever joins first leads: it creates and finishes, owning nothing meanwhile. Who joins until then waits, and is handed the

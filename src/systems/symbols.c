@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Symbols: an array of handles and, behind it in the same object, a hash table of their addresses. The object is
  * written before anybody else sees it, and never again. */
 #include "config.h"

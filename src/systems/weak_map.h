@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak maps: a weak set of entries each. The public functions are in <hapax/weak_map.h>; what a collection
  * does with the values stands in ephemeron.h. */
 #ifndef HAPAX_WEAK_MAP_PRIVATE_H

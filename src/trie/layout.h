@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a trie lies in memory, and how its words are read: what the files of this folder share. */
 #ifndef HAPAX_TRIE_LAYOUT_H
 #define HAPAX_TRIE_LAYOUT_H

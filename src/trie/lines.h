@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The lines of a trie, as its own files see them: which line is a hash's, who owns it, what stands in it, and how entries
  * move from one to another. */
 #ifndef HAPAX_TRIE_LINES_H

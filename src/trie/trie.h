@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A concurrent hash-trie of weak words.
  *
  * Shape. One wide root of lines; a line is one cache line of eight words. The low bits of a hash choose the line, its

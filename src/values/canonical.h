@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A canonical value: one collected object, whose address is the handle.
  *
  *     byte strings up to SHORT_MAX bytes      others

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A table of canonical values: a weak set of them, and how values of its type behave. */
 #ifndef HAPAX_TABLE_H
 #define HAPAX_TABLE_H

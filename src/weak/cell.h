@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak pointers: what the statistics ask of them. The public functions are in <hapax/weak.h>. */
 #ifndef HAPAX_WEAK_PRIVATE_H
 #define HAPAX_WEAK_PRIVATE_H

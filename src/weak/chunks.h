@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* How a registry keeps its words, as its own files see it: in chunks of a page each, whose headers stand in slabs. */
 #ifndef HAPAX_REGISTRY_CHUNKS_H
 #define HAPAX_REGISTRY_CHUNKS_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Registries: the objects of one owner, a word each, in the order in which they were made.
  *
  * The collector tells only of single objects whether they are marked, so each collection asks for every object that

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What a registry knows of the kind of its objects, and of its owner. */
 #ifndef HAPAX_REGISTRY_KIND_H
 #define HAPAX_REGISTRY_KIND_H

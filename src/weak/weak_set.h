@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Weak sets: a trie to find objects by their hash, and the registry through which collections take out the dead ones.
  * Tables of canonical values, the cells of weak pointers, caches and weak maps are weak sets of different objects. */
 #ifndef HAPAX_WEAK_SET_H

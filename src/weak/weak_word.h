@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The weak word of an address that may lie anywhere in its object: a word in memory that the collector does not search.
  *
  *     the address     undisguised: loading it makes a strong pointer, in one instruction

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An array that realloc makes larger. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* The results of hapax_make_handles in an array of malloc's. */
 #include <hapax.h>
 

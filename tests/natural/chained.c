@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A hash table of chains, by the address of the handle: what a parser keeps its counts in. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A context of malloc's that holds tables and caches, and nothing else does. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Coroutines of makecontext, on stacks of malloc's: each makes names, waits, and looks at them again. */
 #include <hapax.h>
 

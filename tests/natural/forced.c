@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Linked with each program: a thread that collects without end. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Contexts with a table and a cache; every second one is freed, its neighbours stay. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* needs: glib.h; pkg-config: glib-2.0 */
 /* A GHashTable from handles to numbers, and a GPtrArray. */
 #include <glib.h>

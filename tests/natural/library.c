@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* plugin: itself */
 /* A library that is opened while the program runs, with static and thread-local variables of its own. */
 #include <hapax.h>

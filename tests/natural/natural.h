@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* What the programs share: the texts of their values. */
 #ifndef NATURAL_H
 #define NATURAL_H

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Two threads make names, two others take them out of a queue and count them. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Each thread has an array of names in its specific data, under one of many keys. */
 #include <hapax.h>
 

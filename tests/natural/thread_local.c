@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* Thread-local variables of the main thread and of others. */
 #include <hapax.h>
 

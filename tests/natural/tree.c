@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* A binary tree of malloc's, ordered by number, with a handle in each node. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // Maps from handles to numbers, and from texts to handles.
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* needs: uthash.h */
 /* uthash, keyed by the handle. */
 #include <hapax.h>

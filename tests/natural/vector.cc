@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 // A vector and a deque of handles.
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* An index of malloc's with weak pointers to objects that live elsewhere. */
 #include <hapax.h>
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 module hapax-bench-go
 
 go 1.24

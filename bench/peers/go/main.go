@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 // Go's unique.Make[string], and what Go's weak pointers and cleanups cost: the
 // same workloads and JSON lines as the C harness.
 //

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 import com.google.common.collect.Interner;
 import java.io.IOException;
 import java.lang.management.ManagementFactory;

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bytes.c - a run of bytes that grows. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* child.c - work in a process of its own, its progress, and what it sends back. */
 #include "config.h"
 #ifndef _GNU_SOURCE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * child.h - work in a process of its own, its progress, and what it sends back.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* message.c - what the program says on standard error. */
 #include "config.h"
 #ifndef _GNU_SOURCE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* progress.c - a bar on standard error while the program works, if that is a terminal. */
 #include "config.h"
 

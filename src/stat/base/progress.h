@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * progress.h - a bar on standard error while the program works, if that is a terminal.
  *

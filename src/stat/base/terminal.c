@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* terminal.c - what the terminal can show. */
 #include "config.h"
 

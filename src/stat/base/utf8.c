@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* utf8.c - finding the characters in bytes that may be UTF-8. */
 #include "config.h"
 

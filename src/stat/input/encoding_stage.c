@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* encoding_stage.c - converts text to UTF-8 with iconv. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* file_list.c - the names of the files that are read. */
 #include "config.h"
 #ifndef _GNU_SOURCE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * file_list.h - the names of the files that are read, from the arguments, a list, or folders.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * file_stage.c - reads a file from its descriptor.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gzip_stage.c - decompresses gzip with zlib: one member, or several behind each other. */
 #include "config.h"
 

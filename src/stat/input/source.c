@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* source.c - the bytes of one file, as they are cut. */
 #include "config.h"
 

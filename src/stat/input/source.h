@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * source.h - the bytes of one file, as they are cut: read, decompressed, in UTF-8.
  *

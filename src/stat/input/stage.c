@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* stage.c - one step on the way from a file to the bytes that are cut. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* zstd_stage.c - decompresses Zstandard: one frame, or several behind each other. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* clocks.c - the time that passes, and the time that the processors work for this process. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* keep_all.c - keeps all values of a spool in one way, with any number of threads. */
 #include "config.h"
 

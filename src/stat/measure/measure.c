@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* measure.c - what it costs to keep all values in each of the ways. */
 #include "config.h"
 #ifndef _GNU_SOURCE

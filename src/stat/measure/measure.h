@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * measure.h - what it costs to keep all values in each of the ways.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* memory_use.c - how much memory this process takes. */
 #include "config.h"
 

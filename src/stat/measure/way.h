@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * way.h - the ways of keeping values that are compared.
  *

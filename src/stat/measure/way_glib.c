@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * way_glib.c - the ways of GLib: strings that count their uses, and an arena that frees nothing.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* way_interned.c - every value is a handle of one table. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* way_plain.c - every value is a heap string of its own. */
 #include "config.h"
 

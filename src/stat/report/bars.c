@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* bars.c - bars in text. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * bars.h - bars in text: of block characters if the locale is UTF-8, otherwise of '#'.
  */

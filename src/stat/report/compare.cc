@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* compare.cc - two reports that --json has written, side by side. */
 #include "config.h"
 

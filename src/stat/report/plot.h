@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * plot.h - the report as a picture, drawn by gnuplot.
  */

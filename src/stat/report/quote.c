@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* quote.c - a value of any bytes on a terminal. */
 #include "config.h"
 #ifndef _GNU_SOURCE

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * quote.h - a value of any bytes on a terminal: in quotes, and nothing in it acts or hides.
  *

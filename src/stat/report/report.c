@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* report.c - what the reports have in common: the numbers that follow from those measured. */
 #include "config.h"
 

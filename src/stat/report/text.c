@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * text.c - the report for people: a verdict, the ways side by side, the values, a bar chart.
  *

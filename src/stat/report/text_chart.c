@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* text_chart.c - the ways as bars, for people. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* text_lists.c - places, values and histograms, for people. */
 #include "config.h"
 

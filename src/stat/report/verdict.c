@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* verdict.c - intern these values or not: one sentence. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * c.c - values are the preprocessing tokens of C: identifiers, numbers, string and character
  * literals, header names, punctuation. Comments and white space are none. The raw strings of C++

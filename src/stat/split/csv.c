@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * csv.c - values are the fields of comma separated values, cut by libcsv.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* csv_guess.c - what a CSV file does not say of itself. */
 #include "config.h"
 

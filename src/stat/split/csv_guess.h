@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * csv_guess.h - what a CSV file does not say of itself: its delimiter, and whether its first line
  * is a header.

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * expat64.h - expat with the functions of version 2.9 whose numbers have 64 bits; it deprecates the others.
  */

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * json.cc - values are the keys and scalar values of JSON, cut by JSON for Modern C++ (nlohmann).
  *

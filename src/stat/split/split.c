@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* split.c - the formats by name, and what they share. */
 #include "config.h"
 

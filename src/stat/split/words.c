@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* words.c - values are what stands between white space: blank, \t, \n, \v, \f, \r. */
 #include "config.h"
 

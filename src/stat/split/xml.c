@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * xml.c - values are element names, attribute names and values, and text, cut by expat.
  *

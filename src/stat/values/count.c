@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* count.c - how often each value occurs, at each place and in all. */
 #include "config.h"
 #ifndef _GNU_SOURCE

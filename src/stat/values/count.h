@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * count.h - how often each value occurs, at each place and in all.
  *

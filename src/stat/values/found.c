@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* found.c - what the input holds, on its way between processes. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * found.h - what the input holds: how many values, how different, where, how long, how often.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* gather.c - reads all files, cuts them into values, and counts these. */
 #include "config.h"
 

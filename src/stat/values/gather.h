@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * gather.h - reads all files, cuts them into values, and counts these, in a process of its own.
  *

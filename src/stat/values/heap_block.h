@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * heap_block.h - what a block of malloc takes from the heap.
  */

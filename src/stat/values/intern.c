@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* intern.c - handles for the program's own use. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * intern.h - handles for the program's own use, which stay as long as the process runs.
  *

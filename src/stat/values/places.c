@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* places.c - the names of the places where values stand, and a number for each. */
 #include "config.h"
 

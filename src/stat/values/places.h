@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * places.h - the names of the places where values stand, and a number for each.
  *

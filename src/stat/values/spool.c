@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* spool.c - all values of the input, one behind the other, in memory that processes share. */
 #include "config.h"
 #ifndef _GNU_SOURCE

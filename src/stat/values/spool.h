@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /*
  * spool.h - all values of the input, one behind the other, in memory that processes share.
  *

@@ -1,3 +1,4 @@
+/* SPDX-License-Identifier: MIT */
 /* values_file.c - every value with its count, in a file. */
 #include "config.h"
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 //! What every Rust peer shares: the workloads, in the same loops and with the
 //! same JSON lines as the C harness, over a trait that each peer implements.
 

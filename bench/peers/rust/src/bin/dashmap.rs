@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 //! A DashMap of Arc<str>, as written by those who look for no interner: a lookup
 //! under a shard's read lock, an entry on a miss, an explicit sweep of what only
 //! the map holds.

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 //! internment's ArcIntern: counted references in a sharded map; the last one
 //! dropped frees the value.
 

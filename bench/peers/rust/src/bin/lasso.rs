@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 //! lasso's ThreadedRodeo: keys of four bytes into a concurrent map and an arena;
 //! values are never freed.
 

@@ -1,3 +1,4 @@
+// SPDX-License-Identifier: MIT
 //! ustr: a global table of bins behind mutexes; values are never freed.
 
 use hapax_bench_peers::{run, Peer};
