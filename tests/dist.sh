@@ -31,4 +31,5 @@ check 'another' tarball 077 "$scratch/other.tar.xz"
 check 'the same bytes' cmp "$scratch/one.tar.xz" "$scratch/other.tar.xz"
 xz -dc "$scratch/one.tar.xz" | tar -tf - >"$scratch/names"
 check 'what README.md links to is in it' linked README.md
+check 'what CONTRIBUTING.md links to is in it' linked CONTRIBUTING.md
 finish
