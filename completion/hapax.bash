@@ -21,7 +21,7 @@ _hapax() {
 	--delimiter) words='comma tab semicolon bar auto' ;;
 	--plain) words='strdup counted' ;;
 	--min-length | --threads | --rounds | --top | --places | --include) return ;;
-	--files0-from | --values | --plot) word= words= ;;
+	--files0-from | --values | --plot) words='' ;;
 	*)
 		words=
 		if [[ $word = -* ]]; then

@@ -10,7 +10,7 @@ refused() {
   "$folder/bootstrap" "$@" >"$scratch/said" 2>&1
   status=$?
   cat "$scratch/said"
-  [ $status -eq 1 ] && grep -q "$pattern" "$scratch/said" && [ "$(ls "$folder")" = bootstrap ]
+  [ "$status" -eq 1 ] && grep -q "$pattern" "$scratch/said" && [ "$(ls "$folder")" = bootstrap ]
 }
 
 help() {

@@ -45,13 +45,13 @@ TEXT
 
 # configured FOLDER VERSION OPTION...
 configured() {
-  folder=$1; version=$2; shift 2
-  cmake -S "$project" -B "$scratch/$folder" -G 'Unix Makefiles' -DCMAKE_PREFIX_PATH="$root$libdir" -DWANTED="$version" \
+  folder=$1; wanted=$2; shift 2
+  cmake -S "$project" -B "$scratch/$folder" -G 'Unix Makefiles' -DCMAKE_PREFIX_PATH="$root$libdir" -DWANTED="$wanted" \
     -Dhapax_DIR="$root$libdir/cmake/hapax" \
     -DCMAKE_EXE_LINKER_FLAGS="$TEST_FLAGS" "$@" >"$scratch/said" 2>&1
   status=$?
   cat "$scratch/said"
-  return $status
+  return "$status"
 }
 
 # works FOLDER TYPE OPTION...: builds both programs with a library of this type, and they run.

@@ -5,6 +5,7 @@
 
 # includes DIR: each include of our own as "FILE HEADER", with public headers as "hapax/NAME.h".
 includes() {
+  # shellcheck disable=SC2016 # $2 is of awk
   (cd "$1" && find . -name '*.[ch]' | sed 's|^\./||' | sort | xargs awk '
     /^#include "config\.h"/ { next }
     /^#include ["<]/ {
@@ -46,7 +47,7 @@ rings() {
   includes "$1" | awk '$2 !~ /^(hapax|gc|xxhash)/ {
     sub(/\.[ch]$/, "", $1); sub(/\.h$/, "", $2)
     if ($1 != $2) print $1, $2
-  }' | tsort 2>&1 >/dev/null
+  }' | { tsort >/dev/null; } 2>&1
 }
 
 nothing() {
@@ -61,7 +62,7 @@ each_explained() {
   for folder in "$top_srcdir"/src/*/; do
     [ -s "$folder/README.md" ] || { echo "$folder has no README.md"; missing=1; }
   done
-  return $missing
+  return "$missing"
 }
 
 check 'no include goes up or sideways' nothing climbing "$top_srcdir/src"

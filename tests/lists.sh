@@ -18,7 +18,7 @@ listed() {
       missing=1
     fi
   done
-  return $missing
+  return "$missing"
 }
 
 # unlicensed DIR: the sources, scripts, makefiles and pages without a line that names the licence near their head.

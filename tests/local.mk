@@ -155,6 +155,7 @@ script_tests = \
 	tests/plugins.sh \
 	tests/readme-example.sh \
 	tests/secure.sh \
+	tests/shellcheck.sh \
 	tests/stress.sh \
 	tests/test_stat.sh \
 	tests/test_stat_counters.sh \

@@ -24,7 +24,7 @@ references() {
       missing=1
     fi
   done <"$scratch/references"
-  return $missing
+  return "$missing"
 }
 
 # A page of functions answers the questions that every function raises. What returns nothing needs no RETURN VALUES.
@@ -37,7 +37,7 @@ sections() {
     echo "no section $section"
     missing=1
   done
-  return $missing
+  return "$missing"
 }
 
 for page in "$top_srcdir"/man/*.[1-9]; do
@@ -58,7 +58,7 @@ documented() {
       missing=1
     fi
   done <"$top_srcdir/tests/exported-symbols.txt"
-  return $missing
+  return "$missing"
 }
 check 'every exported function has a page' documented
 finish

@@ -44,7 +44,7 @@ has_what_it_needs() {
 is_right() {
   run=$1; shift
   round=0
-  while [ $round -lt "$rounds" ]; do
+  while [ "$round" -lt "$rounds" ]; do
     env ${NATURAL_PRELOAD:+LD_PRELOAD="$NATURAL_PRELOAD"} FORCED_PAUSE_US=500 "$@" timeout 300 "$run" "$values" || {
       echo "round $round: exit status $?"
       return 1
@@ -55,7 +55,7 @@ is_right() {
 
 # names_the_culprit PROGRAM SOURCE: it is wrong, and HAPAX_DEBUG=lost says what was lost, and where that was made.
 names_the_culprit() {
-  for try in 1 2 3 4 5; do
+  for _ in 1 2 3 4 5; do
     # Lost tables and caches can end it in worse ways than by a wrong value.
     HAPAX_SEARCH=explicit HAPAX_DEBUG=lost FORCED_PAUSE_US=500 timeout 300 "$1" "$values" 2>"$scratch/said" && continue
     [ $? -ne 127 ] || return
@@ -76,6 +76,7 @@ says_nothing() {
   [ ! -s "$scratch/said" ]
 }
 
+# shellcheck disable=SC2086 # CC may have options
 check 'the thread that collects compiles' $CC -c -O2 -I "$top_srcdir/include" -o "$scratch/forced.o" "$here/forced.c"
 for source in "$here"/*.c "$here"/*.cc; do
   file=$(basename "$source")

@@ -71,12 +71,15 @@ check 'a long line is cut in the table' is "$(awk 'length > 100' out | wc -l | t
 "$hapax" stat --json <many.txt >out 2>err
 status=$?
 check 'standard input from a file' counts_are 200000 "$(sort -u many.txt | wc -l | tr -d ' ')"
+# shellcheck disable=SC2002 # a pipe, not a file
 cat many.txt | "$hapax" stat --json --threads=2 >out 2>err
 status=$?
 check 'standard input from a pipe' counts_are 200000 "$(sort -u many.txt | wc -l | tr -d ' ')"
+# shellcheck disable=SC2002 # a pipe, not a file
 cat open.txt | "$hapax" stat --json - one.txt >out 2>err
 status=$?
 check '- is standard input' counts_are 4 3
+# shellcheck disable=SC2002 # a pipe, not a file
 cat open.txt | "$hapax" stat --json /dev/stdin >out 2>err
 status=$?
 check '/dev/stdin' counts_are 3 2
@@ -201,7 +204,7 @@ if [ "$(script -qec 'test -t 1 && echo terminal' /dev/null 2>/dev/null </dev/nul
 		check "$columns columns: emphasis" grep -q "$escape\[1m" out
 		tr '\r' '\n' <out | sed "s/$escape\[[0-9]*[mK]//g" >lines
 		check "$columns columns: no line is longer" is \
-			"$(awk -v most=$columns 'length > most' lines | wc -l | tr -d ' ')" 0
+			"$(awk -v most="$columns" 'length > most' lines | wc -l | tr -d ' ')" 0
 		check "$columns columns: the chart" grep -q 'plain  *##' lines
 	done
 	terminal 80 --json many.txt 2\>/dev/null
@@ -267,6 +270,7 @@ fi
 check '| head: the first line' is "$(cat out)" '{'
 check '| head: not a word' is "$(cat err)" ''
 
+# shellcheck disable=SC3045 # every shell that is sh somewhere has -v
 if (ulimit -v 400000 && "$hapax" --version) >/dev/null 2>&1; then
 	awk 'BEGIN { for (i = 0; i < 4000000; i++) print i }' >most.txt
 	for threads in 1 4; do

@@ -76,7 +76,7 @@ for format in lines words csv tsv json xml; do
 		skip "$format: counts" 'no such file here'
 		continue
 	fi
-	"$python" "$counters" "$hapax" $format <names >out 2>err
+	"$python" "$counters" "$hapax" "$format" <names >out 2>err
 	check "$format: the counts are those of Python" is $? 0
 	sed 's/^/# /' out
 done

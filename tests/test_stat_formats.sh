@@ -18,6 +18,7 @@ check 'tokens of C' counts_are 27 22
 printf 'int a = "never ends\nint b; /* nor this' >torn.c
 run stat --json --rounds=1 --split=c torn.c
 check 'literals and comments without an end' counts_are 7 6
+# shellcheck disable=SC1003 # a backslash, no quote
 printf '\\\n\\\n\\' >splices.c
 run stat --json --rounds=1 --split=c splices.c
 check 'nothing but line splices' is "$status" 0
@@ -139,9 +140,10 @@ if has_format xml; then
 		encoding=${pair%%:*}
 		printf '<?xml version="1.0" encoding="%s"?>\n<a>'"${pair#*:}"'</a>' "$encoding" >encoded.xml
 		cut xml encoded.xml
-		if [ $encoding = nonsense ]; then
+		if [ "$encoding" = nonsense ]; then
 			check 'an encoding that nobody knows' is "$status" 1
 		elif printf 'x' | iconv -f "$encoding" -t UTF-8 >/dev/null 2>&1; then
+			# shellcheck disable=SC2059 # it has escapes of printf
 			check "XML in $encoding" holds "1$tab$(printf "${pair#*:}" | iconv -f "$encoding" -t UTF-8)"
 		else
 			skip "XML in $encoding" 'iconv does not know it here'
@@ -191,6 +193,7 @@ places() { sed -n 's/.*{"place": "\([^"]*\)", "count": \([0-9]*\), "distinct": \
 
 if has_format csv; then
 	for delimiter in ',' ';' '|' '\t'; do
+		# shellcheck disable=SC2059 # it has escapes of printf
 		printf "name${delimiter}age${delimiter}town\nbob${delimiter}12${delimiter}\"a, b; c\"\nal${delimiter}12${delimiter}x\n" >any.csv
 		run stat --json --rounds=1 --split=csv any.csv
 		check "delimiter '$delimiter' is noticed" counts_are 9 8

@@ -12,7 +12,7 @@ distinct=$(sort -u many.txt | wc -l | tr -d ' ')
 for tool in gzip:zlib zstd:libzstd; do
 	library=${tool#*:}
 	tool=${tool%:*}
-	if ! command -v $tool >/dev/null; then
+	if ! command -v "$tool" >/dev/null; then
 		skip "$tool" 'no such program'
 		continue
 	fi
@@ -102,7 +102,7 @@ fi
 
 # A file that is cut short while it is read: the program goes on, whatever it saw of it.
 cp many.txt shrinking.txt
-for i in 1 2 3 4 5 6 7; do cat many.txt; done >>shrinking.txt
+for _ in 1 2 3 4 5 6 7; do cat many.txt; done >>shrinking.txt
 (
 	while [ ! -e enough ]; do
 		: >shrinking.txt
@@ -113,7 +113,7 @@ shrinker=$!
 died=0
 for format in csv json xml words; do
 	has_format $format || continue
-	for i in 1 2 3 4 5; do
+	for _ in 1 2 3 4 5; do
 		run stat --json --rounds=1 --split=$format shrinking.txt
 		[ "$status" -le 1 ] || died=1
 		grep -qiE 'signal|bus error' err && died=1
