@@ -41,7 +41,7 @@ static struct kept *ring;       /* written inside collections, the oldest first 
 static size_t ring_next;
 static struct note *doubted;    /* a collection's own */
 static bool unsure;             /* something was brought back */
-static struct sigaction previous;
+static struct sigaction previous, first;    /* what was there before this handler */
 
 /* ---- Values on pages of their own ---- */
 
@@ -143,20 +143,21 @@ static const struct kept *find(const char *address)
     return NULL;
 }
 
+/* The handler that was there last, then, if that one passes the fault on to this one, the one that was there first. */
 static void pass_on(int number, siginfo_t *info, void *context)
 {
-    static _Thread_local bool passing;
-    if (!passing && (previous.sa_flags & SA_SIGINFO) != 0) {
-        passing = true;         /* that one may pass on to this one */
-        previous.sa_sigaction(number, info, context);
-        passing = false;
-    } else if (!passing && previous.sa_handler != SIG_DFL && previous.sa_handler != SIG_IGN) {
-        passing = true;
-        previous.sa_handler(number);
-        passing = false;
-    } else {
+    static _Thread_local unsigned passed;
+    const struct sigaction *next = passed == 0 ? &previous : &first;
+    if (passed > 1 || next->sa_handler == SIG_DFL || next->sa_handler == SIG_IGN) {
         signal(number, SIG_DFL);    /* the access is repeated */
+        return;
     }
+    passed++;
+    if ((next->sa_flags & SA_SIGINFO) != 0)
+        next->sa_sigaction(number, info, context);
+    else
+        next->sa_handler(number);
+    passed--;
 }
 
 static void on_fault(int number, siginfo_t *info, void *context)
@@ -184,6 +185,10 @@ static void watch_faults(void)
     sigaction(SIGSEGV, NULL, &there);
     if ((there.sa_flags & SA_SIGINFO) != 0 && there.sa_sigaction == on_fault)
         return;
+    static bool set_before;
+    if (!set_before)
+        first = there;
+    set_before = true;
     previous = there;
     sigaction(SIGSEGV, &ours, NULL);
 }

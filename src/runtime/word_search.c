@@ -60,7 +60,8 @@ void word_search_end(void)
     hand_over();
 }
 
-static inline bool passes(uintptr_t word)
+/* 1 or 0. */
+static inline unsigned passes(uintptr_t word)
 {
     return word - low < span;
 }
@@ -84,8 +85,8 @@ __attribute__((no_sanitize_address)) void word_search(const void *start, const v
     const uintptr_t *word = (const uintptr_t *)(((uintptr_t)start + sizeof *word - 1) & -sizeof *word);
     const uintptr_t *last = (const uintptr_t *)((uintptr_t)end & -sizeof *word);
     for (; last - word >= STEP; word += STEP) {
-        bool any = passes(word[0]) | passes(word[1]) | passes(word[2]) | passes(word[3]) | passes(word[4]) |
-                   passes(word[5]) | passes(word[6]) | passes(word[7]);
+        unsigned any = passes(word[0]) | passes(word[1]) | passes(word[2]) | passes(word[3]) | passes(word[4]) |
+                       passes(word[5]) | passes(word[6]) | passes(word[7]);
         if (unlikely(any))
             keep(word, STEP);
     }

@@ -27,6 +27,7 @@ void message_turn_away(int others)
 }
 
 /* Formats one line into text, which has room for size bytes; returns its length. */
+__attribute__((format(printf, 3, 0)))
 static size_t format_line(char *text, size_t size, const char *format, va_list arguments)
 {
     static const char prefix[] = "hapax: ";
