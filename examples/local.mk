@@ -25,4 +25,4 @@ examples_statsd_sender_LDADD = src/libhapax.la
 
 # Their sources are documentation.
 examplesdir = $(docdir)/examples
-dist_examples_DATA = $(examples:=.c)
+dist_examples_DATA = $(examples:=.c) examples/trace.bt

@@ -38,6 +38,7 @@ hapax_core_sources = \
 	src/base/park.h \
 	src/base/pool.c \
 	src/base/pool.h \
+	src/base/probes.h \
 	src/base/refuse.c \
 	src/base/refuse.h \
 	src/base/sync.c \

@@ -22,7 +22,7 @@ cat >"$scratch/names.c" <<'END'
 #define MINE(name) int name(void); int name(void) { fputs("the library calls " #name "\n", stderr); abort(); }
 END
 # Every name that the sources share, unless a program cannot define it.
-$NM -g --defined-only "$top_builddir/src/.libs/libhapax-core.a" | awk 'NF == 3 && $3 !~ /^(__|hapax_)/ { print $3 }' |
+$NM -g --defined-only "$top_builddir/src/.libs/libhapax-core.a" | awk 'NF == 3 && $3 !~ /^(_[_.]|hapax_)/ { print $3 }' |
   LC_ALL=C sort -u >"$scratch/private"
 sed 's/.*/MINE(&)/' "$scratch/private" >>"$scratch/names.c"
 cat >>"$scratch/names.c" <<'END'

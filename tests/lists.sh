@@ -23,10 +23,10 @@ listed() {
 
 # unlicensed DIR: the sources, scripts, makefiles and pages without a line that names the licence near their head.
 unlicensed() {
-  (cd "$1" && find .ci bootstrap configure.ac Makefile.am hapax.pc.in bench cmake completion examples include man src tests \
-    -name target -prune -o -type f -print) | while read -r file; do
+  (cd "$1" && find .ci bootstrap configure.ac debian Makefile.am hapax.pc.in bench cmake completion examples include man \
+    src tests -name target -prune -o -type f -print) 2>/dev/null | while read -r file; do
     case $file in
-      *.[1-9] | *.ac | *.am | *.cc | *.go | *.h | *.c | *.hpp | *.in | *.java | *.map | *.mk | *.py | *.rs | *.sh | *.supp) ;;
+      *.[1-9] | *.ac | *.am | *.bt | *.cc | *.go | *.h | *.c | *.hpp | *.in | *.java | *.map | *.mk | *.py | *.rs | *.sh | *.supp) ;;
       *.*) continue ;;
       *) head -n 1 "$1/$file" | grep -q '^#!/' || continue ;;
     esac

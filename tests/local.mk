@@ -153,6 +153,7 @@ script_tests = \
 	tests/man-lint.sh \
 	tests/natural.sh \
 	tests/plugins.sh \
+	tests/probes.sh \
 	tests/readme-example.sh \
 	tests/secure.sh \
 	tests/shellcheck.sh \
@@ -295,6 +296,7 @@ AM_TESTS_ENVIRONMENT = \
 	CXX='$(CXX)'; export CXX; \
 	CXX17='$(CXX17)'; export CXX17; \
 	NM='$(NM)'; export NM; \
+	PROBES='$(PROBES)'; export PROBES; \
 	MANDOC='$(MANDOC)'; export MANDOC; \
 	PKG_CONFIG='$(PKG_CONFIG)'; export PKG_CONFIG; \
 	TEST_FLAGS='$(LDFLAGS) $(BUILD_LDFLAGS)'; export TEST_FLAGS; \

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/park.h"
+#include "base/probes.h"
 #include "base/refuse.h"
 #include "cleanup/argument.h"
 #include "runtime/background.h"
@@ -159,6 +160,7 @@ static bool run_next(uint64_t last_wanted)
 
     int cancellation = cancellation_off();
     depth++;
+    probe_cleanup(monotonic_ns() - task->queued_ns);
     task->kind->run(task);
     depth--;
     /* Release: a fork beside this finds in the child what the function has done. */

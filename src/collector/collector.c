@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/environment.h"
+#include "base/probes.h"
 #include "base/refuse.h"
 #include "base/sync.h"
 #include "collector/kinds.h"
@@ -76,6 +77,7 @@ static void on_event(GC_EventType event)
 {
     switch (event) {
     case GC_EVENT_PRE_STOP_WORLD:
+        probe_collection_begin(GC_get_gc_no());
         if (load_acquire(&hung_in)) /* acquire: pairs with hang_in */
             hooks.before_stop();
         break;
@@ -104,6 +106,7 @@ static void on_event(GC_EventType event)
         late_finalization_ends();
         if (watched)
             hooks.reclaim_end();
+        probe_collection_end(GC_get_gc_no());
         break;
     default:
         break;

@@ -7,6 +7,7 @@
 
 #include "base/hash.h"
 #include "base/park.h"
+#include "base/probes.h"
 #include "base/refuse.h"
 #include "collector/collector.h"
 #include "debug/stale.h"
@@ -36,12 +37,16 @@ static void *settle(void *context, uintptr_t doubted)
 {
     struct hapax_table *table = context;
     void *unfound = weak_set_staying(doubted), *left;
+    const void *object = weak_set_object(doubted);
     if (unfound != NULL)
         left = collector_survived(unfound) ? unfound : NULL;
     else
         left = weak_set_settle(doubted, collector_survived);
-    if (unlikely(table->watched != NULL) && left == NULL)
-        table_watch_evicted(table->watched);
+    if (left == NULL) {
+        probe_evict(table, object);
+        if (unlikely(table->watched != NULL))
+            table_watch_evicted(table->watched);
+    }
     return left;
 }
 
@@ -199,8 +204,11 @@ hapax_handle table_intern(struct hapax_table *table, const void *value, size_t s
             cancellation_restore(cancellation);
         if (handle != NULL)
             errno = before;
-        if (unlikely(table->watched != NULL) && handle != NULL && is_new)
-            table_watch_interned(table->watched, hash);
+        if (handle != NULL && is_new) {
+            probe_intern(table, handle, size);
+            if (unlikely(table->watched != NULL))
+                table_watch_interned(table->watched, hash);
+        }
     }
     keep_reachable(table);
     return handle;

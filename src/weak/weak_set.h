@@ -50,8 +50,9 @@ static inline void *weak_set_object(uintptr_t word)
 {
     if ((word & 1) == 0)
         return (void *)word;
-    void *held = weak_set_staying(word);
-    return held != NULL ? held : (void *)(load_relaxed((atomic_word *)(word & ~(uintptr_t)1)) & TRIE_ADDRESS);
+    if ((word & 3) == 3)
+        return weak_set_staying(word);
+    return (void *)(load_relaxed((atomic_word *)(word & ~(uintptr_t)1)) & TRIE_ADDRESS);
 }
 
 /* Restores the entry of an object that has survived, and gives the object back; or evicts it: NULL. */
