@@ -8,6 +8,7 @@ bench_files = \
 	bench/counting.h \
 	bench/counts \
 	bench/counts_probe.c \
+	bench/cxx_bench.cc \
 	bench/generate.c \
 	bench/hapax_bench.c \
 	bench/hapax_primitives.c \

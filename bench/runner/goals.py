@@ -113,6 +113,9 @@ def table(data):
          1.1),
         ("W13, the search beside 1,000 MB, ns for each five bytes",
          _over_runs(runs, "search", None, lambda labels: 5 / labels["W13/1000 MB"]["search_gb_per_second"]), 1.0),
+        ("W14, a hit through <hapax.hpp> in multiples of one through C",
+         _over_runs(runs, "cxx", None, lambda labels: labels["W14/C++ hit"]["ns_per_op"] / labels["W14/C hit"]["ns_per_op"]),
+         1.02),
         ("Growth of a cold hit from the fewest to the most values, in multiples of the limit's",
          _quotient(_growth(data, "hapax"), _growth(data, "limit")), 1.0),
     ]

@@ -127,7 +127,7 @@ def make_limit(shop):
     return compile_c(shop, "limit", ["limit.c"])
 
 
-def _link_with_hapax(shop, program, names, flags=()):
+def _link_with_hapax(shop, program, names, flags=(), compiler=None):
     """The library by its own makefile, the program with the limit's flags; libtool links what the library needs."""
     need_tool("make")
     if not (shop.build / "Makefile").exists():
@@ -136,7 +136,7 @@ def _link_with_hapax(shop, program, names, flags=()):
     environment = {name: value for name, value in os.environ.items() if name not in ("MAKEFLAGS", "MAKELEVEL", "MFLAGS")}
     shop.run(["make", "-C", shop.build, "src/libhapax.la"], env=environment)
     target = shop.programs / program
-    shop.run([shop.build / "libtool", "--silent", "--tag=CC", "--mode=link", *c_compiler(), *C_FLAGS, "-no-install",
+    shop.run([shop.build / "libtool", "--silent", "--tag=CC", "--mode=link", *(compiler or [*c_compiler(), *C_FLAGS]), "-no-install",
               "-I", BENCH.parent / "include", "-I", BENCH, *names, shop.build / "src" / "libhapax.la", *flags, "-pthread",
               "-o", target])
     return [str(target)]
@@ -150,6 +150,12 @@ def make_hapax(shop):
 def make_natural(shop):
     """The program of W13, which is its own peer: the same work in two ways."""
     return Peer("hapax", "hapax", _link_with_hapax(shop, "natural", [BENCH / "natural_bench.c"]))
+
+
+def make_cxx(shop):
+    """The program of W14, which is its own peer as well."""
+    return Peer("hapax", "hapax", _link_with_hapax(shop, "cxx", [BENCH / "cxx_bench.cc"],
+                                                   compiler=[*cxx_compiler(), *CXX_FLAGS]))
 
 
 def make_glib(shop):

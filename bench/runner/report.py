@@ -143,6 +143,17 @@ def _search(data):
             *_table(["", "ms", "search, GB/s", "plain read, GB/s"], [size for size in sizes if size[1]])]
 
 
+def _cxx(data):
+    summary = data["summary"].get("cxx", {})
+    if not summary:
+        return []
+    rows = [[what, *[_number(summary, "hapax", "W14/%s %s" % (way, key), "ns_per_op", "%.1f") for way in ("C", "C++")]]
+            for what, key in (("a hit", "hit"), ("a new value", "new"))]
+    return ["## The C++ types (W14)", "",
+            "The same loop through the functions of C and through `hapax::handle` of `<hapax.hpp>`, in turn in one program:",
+            "ns of processor time a call.", "", *_table(["", "C", "C++"], rows)]
+
+
 def _corpora(data):
     lines = []
     for corpus, summary in data["summary"]["corpora"].items():
@@ -210,6 +221,7 @@ def markdown(data, plots):
     if data["summary"]["reference"]:
         parts += _goals(data) + _lookups(data) + _memory(data) + _churn(data) + _primitives(data)
     parts += _search(data)
+    parts += _cxx(data)
     parts += _corpora(data) + _growth(data)
     for name, title in _PLOTS:
         if name in plots:
