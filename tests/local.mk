@@ -242,6 +242,7 @@ EXTRA_DIST += \
 	tests/natural/coroutine.c \
 	tests/natural/forced.c \
 	tests/natural/freed_contexts.c \
+	tests/natural/guarded.c \
 	tests/natural/glib.c \
 	tests/natural/library.c \
 	tests/natural/natural.h \

@@ -51,6 +51,35 @@ bool careful_is_readable(uintptr_t start, size_t size)
     return readable;
 }
 
+bool careful_readable_pages(uintptr_t first, size_t pages, unsigned char *wanted)
+{
+    enum { AT_ONCE = 64 };
+    int before = errno;
+    bool some_are_bad = false;
+    for (size_t at = 0; at < pages;) {
+        struct iovec asked[AT_ONCE];
+        size_t numbers[AT_ONCE], count = 0;
+        char bytes[AT_ONCE];
+        for (; count < AT_ONCE && at < pages; at++)
+            if (wanted[at] != 0) {
+                numbers[count] = at;
+                asked[count++] = (struct iovec){(void *)(first + at * PAGE_BYTES), 1};
+            }
+        struct iovec local = {bytes, count};
+        ssize_t got = count == 0 ? 0 : process_vm_readv(getpid(), &local, 1, asked, count, 0);
+        if (got < 0 && errno != EFAULT)
+            break;      /* the system does not tell */
+        if (got < (ssize_t)count) {
+            size_t bad = numbers[got > 0 ? got : 0];
+            wanted[bad] = 0;
+            some_are_bad = true;
+            at = bad + 1;
+        }
+    }
+    errno = before;
+    return some_are_bad;
+}
+
 /* A file may be too large for its owner: writing would raise a signal. */
 static bool open_file(void)
 {

@@ -50,8 +50,11 @@ enum {
     TOP_NEXT = TOP_BIN + (BINS * 2 + 2) * WORD, /* the next arena */
     TOP_SYSTEM = TOP_NEXT + 3 * WORD,           /* bytes from the system */
     TOP_END = TOP_NEXT + 5 * WORD,
-    ARENA_TOP = 12 * WORD,                      /* from the arena's start: its lock, two flags, ten fast bins */
 };
+
+/* From the arena's start to that word. Before glibc 2.43 there are ten fast bins between. */
+static const uintptr_t known_arena_tops[] = {12 * WORD, WORD};
+static uintptr_t arena_top;
 
 /* A heap of another arena begins with this. */
 struct heap_header {
@@ -105,22 +108,40 @@ __attribute__((no_sanitize_address)) static bool is_main_arena(uintptr_t at, uin
     unsigned empty = 0;
     for (uintptr_t i = 0, bin = at; i < BINS; i++, bin += 2 * WORD)
         empty += word_at(bin + 2 * WORD) == bin && word_at(bin + 3 * WORD) == bin;
-    uintptr_t next = word_at(at + TOP_NEXT), arena = at - ARENA_TOP;
-    return empty >= BINS / 2 && (next == arena || next % HEAP_ALIGNMENT == (next & 0xf0));
+    return empty >= BINS / 2;
+}
+
+/* Whether the ring of arenas leads back to the main one, if this is the distance in each. */
+static bool leads_back(uintptr_t at, uintptr_t distance)
+{
+    enum { MOST_ARENAS = 10000 };
+    uintptr_t arena = word_at(at + TOP_NEXT);
+    for (unsigned i = 0; i < MOST_ARENAS && arena != at - distance; i++)
+        if (arena % WORD != 0 || !careful_copy(&arena, arena + distance + TOP_NEXT, WORD))
+            return false;
+    return arena == at - distance;
+}
+
+static bool learn_main_arena(uintptr_t at)
+{
+    for (size_t i = 0; i < sizeof known_arena_tops / sizeof *known_arena_tops; i++)
+        if (leads_back(at, known_arena_tops[i])) {
+            arena_top = known_arena_tops[i];
+            main_arena = at - arena_top;
+            return true;
+        }
+    return false;
 }
 
 static void find_main_arena(void)
 {
     uintptr_t brk_end = (uintptr_t)sbrk(0);
     for (unsigned i = 0; i < segment_count; i++) {
-        uintptr_t first = segments[i].start + ARENA_TOP;
-        for (uintptr_t at = first; at + TOP_END <= segments[i].end; at += WORD) {
+        for (uintptr_t at = segments[i].start + WORD; at + TOP_END <= segments[i].end; at += WORD) {
             uintptr_t behind = brk_end - word_at(at), taken = word_at(at + TOP_SYSTEM);
             /* Cheap, and false almost everywhere. */
-            if (behind - 1 < taken && taken < brk_end && is_main_arena(at, brk_end)) {
-                main_arena = at - ARENA_TOP;
+            if (behind - 1 < taken && taken < brk_end && is_main_arena(at, brk_end) && learn_main_arena(at))
                 return;
-            }
         }
     }
 }
@@ -156,8 +177,8 @@ static bool has_header(size_t size)
     void *block = malloc(size);
     uintptr_t header = 0;
     bool has = block != NULL && careful_copy(&header, (uintptr_t)block - WORD, WORD) &&
-               (header & ~(uintptr_t)FLAGS) ==
-                   malloc_usable_size(block) + ((header & IS_MAPPED) != 0 ? 2 * WORD : WORD);
+               (header & ~(uintptr_t)FLAGS) - malloc_usable_size(block) ==
+                   ((header & IS_MAPPED) != 0 && (header & ~(uintptr_t)FLAGS) % SYSTEM_PAGE == 0 ? 2 * WORD : WORD);
     free(block);
     return has;
 }
@@ -220,6 +241,8 @@ enum glibc_memory glibc_heap_identify(uintptr_t page, const uintptr_t words[4], 
         return GLIBC_HEAP;
     }
     uintptr_t size = words[1] & ~(uintptr_t)FLAGS;
+    if (size % SYSTEM_PAGE != 0)
+        size += 2 * WORD;   /* from glibc 2.43 on, it is less than its pages by its header */
     if (words[0] == 0 && (words[1] & FLAGS) == IS_MAPPED && size != 0 && size % SYSTEM_PAGE == 0 && page + size > page &&
         is_mapped_up_to(page + size)) {
         *end = page + size;
@@ -274,7 +297,7 @@ static bool walk_heap(uintptr_t start, visitor *visit)
     uintptr_t first = start + (heap->arena & (HEAP_ALIGNMENT - 1));
     /* The arena itself lies in the first of its heaps. */
     if (heap->arena == first)
-        first = (first + ARENA_TOP + TOP_END + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
+        first = (first + arena_top + TOP_END + ALIGNMENT - 1) & ~(uintptr_t)(ALIGNMENT - 1);
     if (first - start >= heap->size || (size_word(first) & FLAGS) != (PREVIOUS_IN_USE | NOT_MAIN_ARENA))
         return false;
     walk(first, start + heap->size, start + heap->size, visit);
@@ -297,7 +320,7 @@ bool glibc_heap_each_used_of_main(uintptr_t start, uintptr_t end, visitor *visit
 {
     if (main_arena == 0 || !try_lock(main_arena))
         return false;
-    uintptr_t at = main_arena + ARENA_TOP, top = word_at(at), top_end = top + size_of(top);
+    uintptr_t at = main_arena + arena_top, top = word_at(at), top_end = top + size_of(top);
     /* All of it is the arena's, from the first byte on; others may have taken memory behind it. */
     bool fits = top - start < end - start && top_end - word_at(at + TOP_SYSTEM) == start;
     if (fits) {

@@ -140,11 +140,14 @@ static void visit_foreign(const struct mapping *mapping, void *unused)
 
 /* ---- What the program has mapped ---- */
 
+/* Behind a guard there is a stack, dead or alive; what lies behind that may be in the same mapping, and is left out too. */
+static bool behind_guard;
+
 static void visit_between_chunks(uintptr_t page, uintptr_t limit)
 {
     if (page < known_end)
         page = known_part(limit);
-    while (page < limit) {
+    while (page < limit && !(behind_guard = behind_guard || touched_page_is_guard(page, limit))) {
         uintptr_t next = page + touched_page_size();
         if (identify(page, limit) != GLIBC_NOTHING)
             next = known_part(limit);
@@ -157,8 +160,9 @@ static void visit_between_chunks(uintptr_t page, uintptr_t limit)
 static void visit_mapped(const struct mapping *mapping, void *unused)
 {
     (void)unused;
-    /* Behind a guard there is a stack, dead or alive. Static data is the collector's own, ours, or searched anyway. */
-    if (mapping->kind == MAPPING_ANONYMOUS && !mapping->is_guarded && !mapping->follows_file)
+    behind_guard = mapping->is_guarded;
+    /* Static data is the collector's own, ours, or searched anyway. */
+    if (mapping->kind == MAPPING_ANONYMOUS && !mapping->follows_file)
         foreign_pages_each(mapping->start, mapping->end, visit_between_chunks);
 }
 

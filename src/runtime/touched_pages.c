@@ -3,6 +3,8 @@
 
 #include "runtime/touched_pages.h"
 
+#include "runtime/careful_read.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
@@ -14,10 +16,18 @@
 enum { WINDOW = 512 };
 #define PAGE_TOUCHED ((uint64_t)3 << 62)     /* in memory, or swapped out */
 
+/* From Linux 6.13 on, a page amidst a mapping may be a guard (glibc 2.42 puts one at the end of each thread's stack): it
+ * counts as in memory, and whoever reads it gets a signal. */
+#ifndef MADV_GUARD_INSTALL
+#define MADV_GUARD_INSTALL 102
+#endif
+static enum { UNKNOWN, NO_GUARDS, GUARDS } guards;
+
 static int pagemap = -1;
 static size_t page_bytes;
 static uintptr_t window, window_end;         /* addresses of pages that `touched` tells of */
 static unsigned char touched[WINDOW];
+static bool some_are_guards;                /* of the pages in the window */
 
 size_t touched_page_size(void)
 {
@@ -26,10 +36,21 @@ size_t touched_page_size(void)
     return page_bytes;
 }
 
+static void learn_of_guards(void)
+{
+    void *page = mmap(NULL, page_bytes, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (page == MAP_FAILED)
+        return;
+    guards = madvise(page, page_bytes, MADV_GUARD_INSTALL) == 0 ? GUARDS : NO_GUARDS;
+    munmap(page, page_bytes);
+}
+
 void touched_pages_begin(void)
 {
     int before = errno;
     (void)touched_page_size();
+    if (guards == UNKNOWN)
+        learn_of_guards();
     pagemap = open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
     window = window_end = 0;
     errno = before;
@@ -69,6 +90,8 @@ static void load_window(uintptr_t first, uintptr_t end)
         touched[i] &= 1;
     if (memchr(touched, 0, pages) != NULL)
         ask_pagemap(first, pages);
+    if (guards != NO_GUARDS)
+        some_are_guards = careful_readable_pages(first, pages, touched);
     errno = before;
 }
 
@@ -77,6 +100,11 @@ bool touched_page(uintptr_t address, uintptr_t end)
     if (address < window || address >= window_end)
         load_window(address & ~(uintptr_t)(page_bytes - 1), end);
     return touched[(address - window) / page_bytes] != 0;
+}
+
+bool touched_page_is_guard(uintptr_t address, uintptr_t end)
+{
+    return !touched_page(address, end) && some_are_guards && !careful_is_readable(address, 1);
 }
 
 void touched_pages_each(uintptr_t start, uintptr_t end, void (*visit)(uintptr_t start, uintptr_t end))

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Which pages of memory have ever been written to, or read. What was not is full of zeros and takes no memory; reading
- * it would change that.
+/* Which pages of memory have ever been written to, or read, and can be read now. What was not is full of zeros and takes no
+ * memory; reading it would change that.
  *
  * All of it may be done while the world is stopped: system calls alone. One search at a time. */
 #ifndef HAPAX_TOUCHED_PAGES_H
@@ -13,6 +13,8 @@
 void touched_pages_begin(void);
 /* Whether the page with this address was touched; it is mapped, and so is all up to `end`. Cheap for addresses that grow. */
 bool touched_page(uintptr_t address, uintptr_t end);
+/* Whether it is a guard amidst its mapping: nobody can read it. */
+bool touched_page_is_guard(uintptr_t address, uintptr_t end);
 /* Calls visit for each run of touched pages in [start, end), whose ends need not be those of pages. */
 void touched_pages_each(uintptr_t start, uintptr_t end, void (*visit)(uintptr_t start, uintptr_t end));
 void touched_pages_end(void);
