@@ -26,3 +26,24 @@ examples_statsd_sender_LDADD = src/libhapax.la
 # Their sources are documentation.
 examplesdir = $(docdir)/examples
 dist_examples_DATA = $(examples:=.c) examples/trace.bt
+
+# Parsers, which tests/parsers.sh compiles as a user would.
+EXTRA_DIST += \
+	examples/README.md \
+	examples/parsers/front_end/check.c \
+	examples/parsers/front_end/example.txt \
+	examples/parsers/front_end/front_end.h \
+	examples/parsers/front_end/main.c \
+	examples/parsers/front_end/tokens.c \
+	examples/parsers/front_end/types.c \
+	examples/parsers/json_document.c \
+	examples/parsers/lisp/evaluate.c \
+	examples/parsers/lisp/lisp.h \
+	examples/parsers/lisp/main.c \
+	examples/parsers/lisp/read.c \
+	examples/parsers/lisp/tests.lisp \
+	examples/parsers/lisp/values.c \
+	examples/parsers/log_analyser.c \
+	examples/parsers/measure \
+	examples/parsers/name.h \
+	examples/parsers/xml_reader.c

@@ -150,6 +150,7 @@ script_tests = \
 	tests/floors.sh \
 	tests/lists.sh \
 	tests/man-examples.sh \
+	tests/parsers.sh \
 	tests/man-lint.sh \
 	tests/natural.sh \
 	tests/plugins.sh \
