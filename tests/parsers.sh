@@ -5,15 +5,15 @@
 
 parsers=$top_srcdir/examples/parsers
 
-# build NAME SOURCE...: both ways.
+# build PARSER SOURCE...: both ways.
 build() {
-  name=$1; shift
+  parser=$1; shift
   set -- "$@" -L "$top_builddir/src/.libs" "-Wl,-rpath,$top_builddir/src/.libs"
   for way in interned plain; do
     plain=
     [ "$way" = interned ] || plain=-DPLAIN
     # shellcheck disable=SC2086
-    $CC -std=gnu11 -O2 -g -Wall -Wextra -Werror $plain -I "$top_srcdir/include" -o "$scratch/$name-$way" "$@" $TEST_FLAGS \
+    $CC -std=gnu11 -O2 -g -Wall -Wextra -Werror $plain -I "$top_srcdir/include" -o "$scratch/$parser-$way" "$@" $TEST_FLAGS \
       -lhapax $libraries -lm -pthread || return
   done
 }
@@ -25,14 +25,14 @@ gives() {
   diff "$expected" "$scratch/given"
 }
 
-# same NAME WORD...: prints the same in both ways, and something.
+# same PARSER WORD...: prints the same in both ways, and something.
 same() {
-  name=$1; shift
-  timeout 60 "$scratch/$name-plain" "$@" >"$scratch/expected" && [ -s "$scratch/expected" ] &&
-    gives "$scratch/expected" "$scratch/$name-interned" "$@"
+  parser=$1; shift
+  timeout 60 "$scratch/$parser-plain" "$@" >"$scratch/expected" && [ -s "$scratch/expected" ] &&
+    gives "$scratch/expected" "$scratch/$parser-interned" "$@"
 }
 
-# refuses NAME LINE: what is in the file `bad` is refused with this line.
+# refuses PARSER LINE: what is in the file `bad` is refused with this line.
 refuses() {
   timeout 60 "$scratch/$1-interned" "$scratch/bad" >"$scratch/given" 2>"$scratch/said"
   status=$?
@@ -41,7 +41,7 @@ refuses() {
   [ "$status" = 1 ] && printf '%s\n' "$scratch/bad:$2" | diff - "$scratch/said"
 }
 
-# usage NAME: --help succeeds, an unknown option is status 2.
+# usage PARSER: --help succeeds, an unknown option is status 2.
 usage() {
   "$scratch/$1-interned" --help | grep -q "^Usage: $1 " || return
   "$scratch/$1-interned" --unknown 2>"$scratch/said"

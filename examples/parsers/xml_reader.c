@@ -11,6 +11,12 @@
 
 #include <expat.h>
 
+/* From expat 2.9 on, lines and columns have 64 bits. */
+#if XML_MAJOR_VERSION == 2 && XML_MINOR_VERSION < 9
+#define XML_GetCurrentLineNumber64 XML_GetCurrentLineNumber
+#define XML_GetCurrentColumnNumber64 XML_GetCurrentColumnNumber
+#endif
+
 struct attribute {
     name key, value;
 };
@@ -93,7 +99,7 @@ static void XMLCALL on_start(void *data, const XML_Char *tag, const XML_Char **a
     end_text(reader);
     struct element *element = need(calloc(1, sizeof *element));
     element->tag = name_of_string(tag);
-    element->line = XML_GetCurrentLineNumber(reader->parser);
+    element->line = (unsigned long)XML_GetCurrentLineNumber64(reader->parser);
     while (attributes[element->attribute_count * 2] != NULL)
         element->attribute_count++;
     element->attributes = need(malloc((element->attribute_count + 1) * sizeof *element->attributes));
@@ -153,8 +159,8 @@ static struct element *read_xml(const char *file)
         }
         last = got < PIECE;
         if (XML_ParseBuffer(reader.parser, (int)got, last) == XML_STATUS_ERROR)
-            fail("%s:%lu:%lu: %s", file, (unsigned long)XML_GetCurrentLineNumber(reader.parser),
-                 (unsigned long)XML_GetCurrentColumnNumber(reader.parser) + 1,
+            fail("%s:%lu:%lu: %s", file, (unsigned long)XML_GetCurrentLineNumber64(reader.parser),
+                 (unsigned long)XML_GetCurrentColumnNumber64(reader.parser) + 1,
                  XML_ErrorString(XML_GetErrorCode(reader.parser)));
     }
     XML_ParserFree(reader.parser);
