@@ -8,6 +8,7 @@ pkginclude_HEADERS = \
 	include/hapax/export.h \
 	include/hapax/finalizer.h \
 	include/hapax/handle.h \
+	include/hapax/handle.hpp \
 	include/hapax/mapped_file.h \
 	include/hapax/memory.h \
 	include/hapax/stats.h \

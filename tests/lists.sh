@@ -51,7 +51,7 @@ finds_unlicensed() {
   printf '%s\n' Makefile.am bench/run configure.ac hapax.pc.in man/a.3 src/a.c tests/a.sh | diff - "$scratch/found"
 }
 
-check 'headers' listed 'include/*.h include/*.hpp include/hapax/*.h'
+check 'headers' listed 'include/*.h include/*.hpp include/hapax/*.h include/hapax/*.hpp'
 check 'sources' listed 'src/*/*.c src/*/*.h'
 check 'manual pages' listed 'man/*.[1-9]'
 check 'measurements' listed "$(cd "$top_srcdir" && find bench -type f \( -name '*.[ch]' -o -name run -o -name '*.py' \))"
