@@ -49,9 +49,16 @@ static void visit_directly(uintptr_t start, uintptr_t end)
     visitor((const void *)start, (const void *)end, start, owner);
 }
 
+/* What is glibc's. */
 static void visit(uintptr_t start, uintptr_t end)
 {
-    touched_pages_each(start, end, likely(all_threads_stopped) ? visit_directly : visit_carefully);
+    touched_pages_each(start, end, false, likely(all_threads_stopped) ? visit_directly : visit_carefully);
+}
+
+/* What may be anybody's. */
+static void visit_unknown(uintptr_t start, uintptr_t end)
+{
+    touched_pages_each(start, end, true, likely(all_threads_stopped) ? visit_directly : visit_carefully);
 }
 
 /* Only large parts have pages that nobody has touched. */
@@ -60,7 +67,7 @@ enum { SPARSE_FROM = 256 << 10 };
 static void visit_used(uintptr_t start, uintptr_t end)
 {
     if (end - start >= SPARSE_FROM)
-        touched_pages_each(start, end, visit_directly);
+        touched_pages_each(start, end, false, visit_directly);
     else
         visit_directly(start, end);
 }
@@ -72,7 +79,7 @@ static uintptr_t known_end;
 
 static bool read_words(uintptr_t words[4], uintptr_t page)
 {
-    if (!all_threads_stopped)
+    if (!all_threads_stopped || touched_pages_may_be_guards())
         return careful_copy(words, page, 4 * sizeof *words);
     memcpy(words, (const void *)page, 4 * sizeof *words);
     return true;
@@ -135,7 +142,7 @@ static void visit_foreign(const struct mapping *mapping, void *unused)
 {
     (void)unused;
     if (mapping->kind == MAPPING_ANONYMOUS || mapping->kind == MAPPING_BREAK)
-        foreign_pages_each(mapping->start, mapping->end, visit);
+        foreign_pages_each(mapping->start, mapping->end, visit_unknown);
 }
 
 /* ---- What the program has mapped ---- */
@@ -152,7 +159,7 @@ static void visit_between_chunks(uintptr_t page, uintptr_t limit)
         if (identify(page, limit) != GLIBC_NOTHING)
             next = known_part(limit);
         else
-            visit(page, next);
+            visit_unknown(page, next);
         page = next;
     }
 }

@@ -173,7 +173,7 @@ static void bring_home(struct thread *thread, void *unused)
     if (thread->astray_at == 0)
         return;
     collector_set_stack_base(thread->handle, thread->stack_base);
-    touched_pages_each(thread->stack_low, thread->stack_base, push);
+    touched_pages_each(thread->stack_low, thread->stack_base, true, push);
 }
 
 void stacks_after_push(void)

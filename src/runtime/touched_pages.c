@@ -27,6 +27,7 @@ static int pagemap = -1;
 static size_t page_bytes;
 static uintptr_t window, window_end;         /* addresses of pages that `touched` tells of */
 static unsigned char touched[WINDOW];
+static bool guards_asked;                   /* about those in the window; without, a guard counts as touched */
 static bool some_are_guards;                /* of the pages in the window */
 
 size_t touched_page_size(void)
@@ -75,7 +76,7 @@ static void ask_pagemap(uintptr_t first, size_t pages)
         touched[i] = touched[i] || got != (ssize_t)bytes || (entries[i] & PAGE_TOUCHED) != 0;
 }
 
-static void load_window(uintptr_t first, uintptr_t end)
+static void load_window(uintptr_t first, uintptr_t end, bool ask_for_guards)
 {
     int before = errno;
     size_t pages = (end - first + page_bytes - 1) / page_bytes;
@@ -90,34 +91,46 @@ static void load_window(uintptr_t first, uintptr_t end)
         touched[i] &= 1;
     if (memchr(touched, 0, pages) != NULL)
         ask_pagemap(first, pages);
-    if (guards != NO_GUARDS)
+    guards_asked = ask_for_guards;
+    if (ask_for_guards && guards != NO_GUARDS)
         some_are_guards = careful_readable_pages(first, pages, touched);
     errno = before;
 }
 
+static bool is_touched(uintptr_t address, uintptr_t end, bool ask_for_guards)
+{
+    if (address < window || address >= window_end || (ask_for_guards && !guards_asked))
+        load_window(address & ~(uintptr_t)(page_bytes - 1), end, ask_for_guards);
+    return touched[(address - window) / page_bytes] != 0;
+}
+
 bool touched_page(uintptr_t address, uintptr_t end)
 {
-    if (address < window || address >= window_end)
-        load_window(address & ~(uintptr_t)(page_bytes - 1), end);
-    return touched[(address - window) / page_bytes] != 0;
+    return is_touched(address, end, false);
+}
+
+bool touched_pages_may_be_guards(void)
+{
+    return guards != NO_GUARDS;
 }
 
 bool touched_page_is_guard(uintptr_t address, uintptr_t end)
 {
-    return !touched_page(address, end) && some_are_guards && !careful_is_readable(address, 1);
+    return !is_touched(address, end, true) && some_are_guards && !careful_is_readable(address, 1);
 }
 
-void touched_pages_each(uintptr_t start, uintptr_t end, void (*visit)(uintptr_t start, uintptr_t end))
+void touched_pages_each(uintptr_t start, uintptr_t end, bool may_have_guards,
+                        void (*visit)(uintptr_t start, uintptr_t end))
 {
     uintptr_t run = start, at = start;
     bool in_run = false;
     while (at < end) {
-        bool is_touched = touched_page(at, end);
-        if (is_touched && !in_run)
+        bool touched_here = is_touched(at, end, may_have_guards);
+        if (touched_here && !in_run)
             run = at;
-        if (!is_touched && in_run)
+        if (!touched_here && in_run)
             visit(run, at);
-        in_run = is_touched;
+        in_run = touched_here;
         at = (at & ~(uintptr_t)(page_bytes - 1)) + page_bytes;
     }
     if (in_run)
