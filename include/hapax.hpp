@@ -23,11 +23,9 @@
 #include <cstdint>
 #include <cstring>
 #include <exception>
-#include <functional>
 #include <initializer_list>
 #include <new>
 #include <string_view>
-#include <system_error>
 #include <type_traits>
 #include <utility>
 

@@ -88,7 +88,7 @@ static bool describe_by_lines(const Dl_info *info, const void *address, char *te
         return false;
     *line++ = '\0';
     line[strcspn(line, "\n ")] = '\0';
-    if (line[0] == '?')
+    if (line[0] == '?' || line[0] == ':')   /* no file, or one without a name, as of code that the linker has moved */
         return false;
     snprintf(text, size, "%s (%s)", answer, line);
     return true;

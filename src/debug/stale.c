@@ -185,10 +185,6 @@ static void watch_faults(void)
     sigaction(SIGSEGV, NULL, &there);
     if ((there.sa_flags & SA_SIGINFO) != 0 && there.sa_sigaction == on_fault)
         return;
-    static bool set_before;
-    if (!set_before)
-        first = there;
-    set_before = true;
     previous = there;
     sigaction(SIGSEGV, &ours, NULL);
 }
@@ -204,5 +200,6 @@ int stale_start(void)
     stale_is_on = true;
     runs_value_size = whole_pages;
     watch_faults();
+    first = previous;
     return 0;
 }

@@ -6,6 +6,7 @@
 #include "base/pages.h"
 
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/uio.h>
@@ -32,28 +33,11 @@ bool careful_copy(void *to, uintptr_t from, size_t size)
     return whole;
 }
 
-bool careful_is_readable(uintptr_t start, size_t size)
-{
-    enum { PAGES = 64 };
-    struct iovec pages[PAGES];
-    char bytes[PAGES];
-    int before = errno;
-    bool readable = true;
-    for (uintptr_t at = start; readable && at - start < size;) {
-        size_t count = 0;
-        for (; count < PAGES && at - start < size; at = (at & -(uintptr_t)PAGE_BYTES) + PAGE_BYTES)
-            pages[count++] = (struct iovec){(void *)at, 1};
-        struct iovec local = {bytes, count};
-        ssize_t got = process_vm_readv(getpid(), &local, 1, pages, count, 0);
-        readable = got == (ssize_t)count || (got < 0 && errno != EFAULT);
-    }
-    errno = before;
-    return readable;
-}
+/* Pages in a call. */
+enum { AT_ONCE = 64 };
 
-bool careful_readable_pages(uintptr_t first, size_t pages, unsigned char *wanted)
+bool careful_readable_pages(uintptr_t first, size_t pages, size_t page_bytes, unsigned char *wanted)
 {
-    enum { AT_ONCE = 64 };
     int before = errno;
     bool some_are_bad = false;
     for (size_t at = 0; at < pages;) {
@@ -63,7 +47,7 @@ bool careful_readable_pages(uintptr_t first, size_t pages, unsigned char *wanted
         for (; count < AT_ONCE && at < pages; at++)
             if (wanted[at] != 0) {
                 numbers[count] = at;
-                asked[count++] = (struct iovec){(void *)(first + at * PAGE_BYTES), 1};
+                asked[count++] = (struct iovec){(void *)(first + at * page_bytes), 1};
             }
         struct iovec local = {bytes, count};
         ssize_t got = count == 0 ? 0 : process_vm_readv(getpid(), &local, 1, asked, count, 0);
@@ -78,6 +62,20 @@ bool careful_readable_pages(uintptr_t first, size_t pages, unsigned char *wanted
     }
     errno = before;
     return some_are_bad;
+}
+
+bool careful_is_readable(uintptr_t start, size_t size)
+{
+    uintptr_t first = start & -(uintptr_t)PAGE_BYTES;
+    size_t pages = size == 0 ? 0 : (start - first + size - 1) / PAGE_BYTES + 1;
+    bool readable = true;
+    for (size_t at = 0; readable && at < pages; at += AT_ONCE) {
+        unsigned char wanted[AT_ONCE];
+        memset(wanted, 1, sizeof wanted);
+        readable = !careful_readable_pages(first + at * PAGE_BYTES, pages - at < AT_ONCE ? pages - at : AT_ONCE, PAGE_BYTES,
+                                           wanted);
+    }
+    return readable;
 }
 
 /* A file may be too large for its owner: writing would raise a signal. */

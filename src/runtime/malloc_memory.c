@@ -49,16 +49,21 @@ static void visit_directly(uintptr_t start, uintptr_t end)
     visitor((const void *)start, (const void *)end, start, owner);
 }
 
+static void visit_touched(uintptr_t start, uintptr_t end, bool may_have_guards)
+{
+    touched_pages_each(start, end, may_have_guards, likely(all_threads_stopped) ? visit_directly : visit_carefully);
+}
+
 /* What is glibc's. */
 static void visit(uintptr_t start, uintptr_t end)
 {
-    touched_pages_each(start, end, false, likely(all_threads_stopped) ? visit_directly : visit_carefully);
+    visit_touched(start, end, false);
 }
 
 /* What may be anybody's. */
 static void visit_unknown(uintptr_t start, uintptr_t end)
 {
-    touched_pages_each(start, end, true, likely(all_threads_stopped) ? visit_directly : visit_carefully);
+    visit_touched(start, end, true);
 }
 
 /* Only large parts have pages that nobody has touched. */

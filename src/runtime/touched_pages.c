@@ -93,7 +93,7 @@ static void load_window(uintptr_t first, uintptr_t end, bool ask_for_guards)
         ask_pagemap(first, pages);
     guards_asked = ask_for_guards;
     if (ask_for_guards && guards != NO_GUARDS)
-        some_are_guards = careful_readable_pages(first, pages, touched);
+        some_are_guards = careful_readable_pages(first, pages, page_bytes, touched);
     errno = before;
 }
 
