@@ -187,6 +187,7 @@ refuse_program() {
 }
 refuse_program 'var x: int = "a";' '1:17: int is wanted where string is'
 refuse_program 'fun f(a: int, a: int) {}' '1:21: a is declared twice'
+refuse_program 'var x = {a: 1, a: 2};' '1:21: two members are called a'
 refuse_program 'var x = {a: 1}.b;' '1:17: {a: int} has no member b'
 refuse_program 'fun f() { f(1); }' '1:13: there are too many arguments for fun(): nothing'
 refuse_program 'fun f() { 1 = 2; }' '1:13: what stands in front of = is no variable'

@@ -185,12 +185,6 @@ static double read_number(struct reader *reader)
 
 static struct value read_value(struct reader *reader, unsigned depth);
 
-/* One more at the end of an array; its room is always a power of two. */
-static void *one_more(void *array, size_t number, size_t size)
-{
-    return number & (number - 1) ? array : need(realloc(array, (number ? number * 2 : 1) * size));
-}
-
 static struct value read_array(struct reader *reader, unsigned depth)
 {
     struct value array = {.kind = ARRAY};

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* A log analyser: who asks a web server for what.
+/* A log analyser: counts the hosts, paths, referers and agents in the access logs of a web server.
  *
  *     log_analyser [--threads=N] [--top=N] [FILE...]
  *
- * Reads access logs in the common or the combined format, keeps a record of each line in an ordinary array, and prints the
- * most frequent hosts, paths, referers and agents, with the bytes that were sent. Each field has a table of its own, and
+ * Reads logs in the common or the combined format, keeps a record of each line in an ordinary array, and prints the most
+ * frequent values of each field, with the bytes that were sent. Each field has a table of its own, and
  * several threads intern in it at the same time. Without a FILE it reads the standard input. A line that is no log line is
  * reported with its place; the others are still counted, and the exit status is 1. */
 #include "name.h"

@@ -35,36 +35,9 @@ struct element {
 
 enum { MIME_TYPE, COMMENT, GLOB, SUB_CLASS_OF, ALIAS, SYMBOLS };
 static const char *const tags[SYMBOLS] = {"mime-type", "comment", "glob", "sub-class-of", "alias"};
+static struct known_names known_tags = {tags, SYMBOLS, NULL};
 
 static name type_key, pattern_key, language_key;
-
-#ifndef PLAIN
-static hapax_symbols *symbols;
-
-static void make_symbols(void)
-{
-    symbols = hapax_symbols_new(hapax_strings(), tags, SYMBOLS);
-    if (symbols == NULL)
-        fail("out of memory");
-}
-
-static int symbol_of(name tag)
-{
-    return hapax_symbols_index(symbols, tag);
-}
-#else
-static void make_symbols(void)
-{
-}
-
-static int symbol_of(name tag)
-{
-    for (int i = 0; i < SYMBOLS; i++)
-        if (strcmp(tag, tags[i]) == 0)
-            return i;
-    return -1;
-}
-#endif
 
 static name name_of_string(const char *text)
 {
@@ -111,10 +84,8 @@ static void XMLCALL on_start(void *data, const XML_Char *tag, const XML_Char **a
         reader->root = element;
     } else {
         struct element *parent = reader->here;
-        size_t number = parent->child_count++;
-        if ((number & (number - 1)) == 0)
-            parent->children = need(realloc(parent->children, (number ? number * 2 : 1) * sizeof *parent->children));
-        parent->children[number] = element;
+        parent->children = one_more(parent->children, parent->child_count, sizeof *parent->children);
+        parent->children[parent->child_count++] = element;
     }
     reader->here = element;
 }
@@ -138,11 +109,7 @@ static void XMLCALL on_text(void *data, const XML_Char *text, int size)
 
 static struct element *read_xml(const char *file)
 {
-    FILE *stream = strcmp(file, "-") == 0 ? stdin : fopen(file, "r");
-    if (stream == NULL) {
-        perror(file);
-        exit(BAD_INPUT);
-    }
+    FILE *stream = strcmp(file, "-") == 0 ? stdin : open_file(file);
     struct reader reader = {.parser = XML_ParserCreate(NULL)};
     need(reader.parser);
     XML_SetUserData(reader.parser, &reader);
@@ -209,7 +176,7 @@ static void print_type(const char *file, const struct element *type)
     print_attribute("", file, type, type_key);
     for (size_t i = 0; i < type->child_count; i++) {
         const struct element *child = type->children[i];
-        switch (symbol_of(child->tag)) {
+        switch (name_index(&known_tags, child->tag)) {
         case COMMENT:       /* those in other languages have an attribute that says so */
             if (child->text != NULL && attribute_of(child, language_key) == NULL)
                 printf(" (%s)", name_text(child->text));
@@ -232,7 +199,7 @@ static void print_type(const char *file, const struct element *type)
 
 static void print_types(const char *file, const struct element *element)
 {
-    if (symbol_of(element->tag) == MIME_TYPE) {
+    if (name_index(&known_tags, element->tag) == MIME_TYPE) {
         print_type(file, element);
         return;
     }
@@ -264,7 +231,6 @@ int main(int count, char **arguments)
         fputs(usage, stderr);
         return BAD_USAGE;
     }
-    make_symbols();
     type_key = name_of_string("type");
     pattern_key = name_of_string("pattern");
     language_key = name_of_string("xml:lang");

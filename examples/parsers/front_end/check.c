@@ -85,8 +85,9 @@ static void deeper(void)
         refuse("it is nested too deeply");
 }
 
-/* Members to the closing sign, which is read too; labelled ones are those of records. */
-static type_of_value read_members(int close, bool labelled)
+/* Members to the closing sign, which is read too; labelled ones are those of records. read_part reads one's type, or one's
+ * value. */
+static type_of_value read_members(int close, bool labelled, type_of_value (*read_part)(void))
 {
     if (take(close))
         return NULL;
@@ -95,14 +96,22 @@ static type_of_value read_members(int close, bool labelled)
         label = expect_word("the name of a member");
         expect(':', "a colon");
     }
-    type_of_value type = read_type();
+    type_of_value type = read_part();
     if (token != close)
         expect(',', "a comma or the end");
-    type_of_value others = read_members(close, labelled);
+    type_of_value others = read_members(close, labelled, read_part);
     for (type_of_value other = others; labelled && other != NULL; other = type_parts(other)->next)
         if (name_same(type_parts(other)->label, label))
             refuse("two members are called %s", name_text(label));
     return type_member(label, type, others);
+}
+
+static size_t count_members(type_of_value member)
+{
+    size_t count = 0;
+    for (; member != NULL; member = type_parts(member)->next)
+        count++;
+    return count;
 }
 
 static type_of_value read_type(void)
@@ -113,10 +122,10 @@ static type_of_value read_type(void)
         type = type_array(read_type());
         expect(']', "]");
     } else if (take('{')) {
-        type = type_record(read_members('}', true));
+        type = type_record(read_members('}', true, read_type));
     } else if (take(FUN)) {
         expect('(', "(");
-        type_of_value parameters = read_members(')', false);
+        type_of_value parameters = read_members(')', false, read_type);
         type = type_function(parameters, take(':') ? read_type() : none);
     } else {
         name word = expect_word("a type");
@@ -139,39 +148,20 @@ static void fits(type_of_value wanted, type_of_value found)
 
 static type_of_value expression(void);
 
-/* A list of expressions to the closing sign: its members' types. labelled as above. */
-static type_of_value read_values(int close, bool labelled, size_t *count)
-{
-    if (take(close))
-        return NULL;
-    name label = NULL;
-    if (labelled) {
-        label = expect_word("the name of a member");
-        expect(':', "a colon");
-    }
-    type_of_value type = expression();
-    ++*count;
-    if (token != close)
-        expect(',', "a comma or the end");
-    return type_member(label, type, read_values(close, labelled, count));
-}
-
 static type_of_value array_literal(void)
 {
-    size_t count = 0;
-    type_of_value values = read_values(']', false, &count);
+    type_of_value values = read_members(']', false, expression);
     if (values == NULL)
         refuse("nobody knows what an empty array is made of");
     type_of_value type = type_parts(values)->of;
     for (type_of_value value = values; value != NULL; value = type_parts(value)->next)
         fits(type, type_parts(value)->of);
-    emit("    array %zu", count);
+    emit("    array %zu", count_members(values));
     return type_array(type);
 }
 
 static type_of_value primary(void)
 {
-    size_t count = 0;
     is_place = false;
     if (token == NUMBER) {
         emit("    push %lld", token_number);
@@ -196,9 +186,9 @@ static type_of_value primary(void)
     if (take('['))
         return array_literal();
     if (take('{')) {
-        type_of_value type = type_record(read_values('}', true, &count));
-        emit("    record %zu", count);
-        return type;
+        type_of_value members = read_members('}', true, expression);
+        emit("    record %zu", count_members(members));
+        return type_record(members);
     }
     name word = token_name;
     if (token != WORD)

@@ -12,26 +12,8 @@ unsigned long token_line;
 static const char *file, *text, *at, *end, *start;
 static unsigned long line;
 
-static const char *const keywords[KEYWORDS] = {"type", "var", "fun", "return", "if", "else", "while", "true", "false"};
-
-#ifndef PLAIN
-static hapax_symbols *symbols;
-
-static int keyword_of(name word)
-{
-    if (symbols == NULL)
-        symbols = need(hapax_symbols_new(hapax_strings(), keywords, KEYWORDS));
-    return hapax_symbols_index(symbols, word);
-}
-#else
-static int keyword_of(name word)
-{
-    for (int i = 0; i < KEYWORDS; i++)
-        if (strcmp(word, keywords[i]) == 0)
-            return i;
-    return -1;
-}
-#endif
+static const char *const keyword_texts[KEYWORDS] = {"type", "var", "fun", "return", "if", "else", "while", "true", "false"};
+static struct known_names keywords = {keyword_texts, KEYWORDS, NULL};
 
 void refuse(const char *format, ...)
 {
@@ -42,10 +24,7 @@ void refuse(const char *format, ...)
     fprintf(stderr, "%s:%lu:%lu: ", file, token_line, (unsigned long)(start - first) + 1);
     va_list arguments;
     va_start(arguments, format);
-    vfprintf(stderr, format, arguments);
-    va_end(arguments);
-    fputc('\n', stderr);
-    exit(BAD_INPUT);
+    vfail(format, arguments);
 }
 
 static void skip_blanks(void)
@@ -86,7 +65,7 @@ void next_token(void)
         while (at < end && (isalnum((unsigned char)*at) || *at == '_'))
             at++;
         token_name = name_of(start, (size_t)(at - start));
-        int keyword = keyword_of(token_name);
+        int keyword = name_index(&keywords, token_name);
         token = keyword >= 0 ? keyword : WORD;
     } else if (isdigit((unsigned char)*at)) {
         char *behind;

@@ -4,25 +4,7 @@
 enum { QUOTE, IF, DEFINE, SET, LAMBDA, LET, BEGIN, AND, OR, WHILE, FORMS };
 static const char *const form_names[FORMS] = {"quote", "if", "define", "set!", "lambda", "let", "begin", "and", "or", "while"};
 
-#ifndef PLAIN
-static hapax_symbols *forms;
-
-static int form_of(name symbol)
-{
-    if (forms == NULL)
-        forms = need(hapax_symbols_new(hapax_strings(), form_names, FORMS));
-    return hapax_symbols_index(forms, symbol);
-}
-
-#else
-static int form_of(name symbol)
-{
-    for (int i = 0; i < FORMS; i++)
-        if (strcmp(symbol, form_names[i]) == 0)
-            return i;
-    return -1;
-}
-#endif
+static struct known_names forms = {form_names, FORMS, NULL};
 
 static struct scope *bind(name symbol, struct value value, struct scope *outer)
 {
@@ -133,7 +115,7 @@ static struct value evaluate_here(struct value expression, struct scope *scope)
         if (expression.type != PAIR)
             return expression;
         if (first(expression).type == SYMBOL) {
-            int form = form_of(first(expression).text);
+            int form = name_index(&forms, first(expression).text);
             struct value value;
             if (form >= 0) {
                 if (special(form, &expression, &scope, &value))
