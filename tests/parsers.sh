@@ -49,6 +49,7 @@ usage() {
 }
 
 [ -e "$top_builddir/src/.libs/libhapax.so" ] || skip_all 'the library is not shared'
+case " $TEST_FLAGS " in *-fsanitize=*) skip_all 'the memory of a sanitizer is not searched' ;; esac
 libraries=
 
 # ---- Logs ----
