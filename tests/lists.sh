@@ -57,6 +57,7 @@ check 'manual pages' listed 'man/*.[1-9]'
 check 'measurements' listed "$(cd "$top_srcdir" && find bench -type f \( -name '*.[ch]' -o -name run -o -name '*.py' \))"
 check 'tests' listed 'tests/*.c tests/*.h tests/*.sh'
 check 'examples' listed 'examples/*.c examples/parsers/*.[ch] examples/parsers/*/*'
+check 'documents' listed 'doc/*'
 check 'each source names its licence' all_licensed
 check 'finds a source that does not' finds_unlicensed
 finish

@@ -145,6 +145,7 @@ script_tests = \
 	tests/demo.sh \
 	tests/diagnosed.sh \
 	tests/dist.sh \
+	tests/doc-examples.sh \
 	tests/examples.sh \
 	tests/exported-symbols.sh \
 	tests/floors.sh \
@@ -155,7 +156,6 @@ script_tests = \
 	tests/natural.sh \
 	tests/plugins.sh \
 	tests/probes.sh \
-	tests/readme-example.sh \
 	tests/secure.sh \
 	tests/shellcheck.sh \
 	tests/stress.sh \
@@ -231,7 +231,7 @@ shared_headers = \
 	tests/worker_ticks.h
 
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/cxx_program.cc tests/exported-symbols.txt tests/functions
-EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions tests/stat_functions tests/stat_counters.py
+EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions tests/stat_functions tests/block_functions tests/stat_counters.py
 EXTRA_DIST += $(script_tests) $(shared_headers) tests/environment tests/exported-symbols.txt tests/functions
 # Programs that tests/natural.sh compiles as a user would.
 EXTRA_DIST += \

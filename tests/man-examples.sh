@@ -1,48 +1,27 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
-# The programs in the EXAMPLES of the manual pages, C and C++, compile without a warning, link and exit with 0.
-# A program is a literal block that includes <hapax.h> or <hapax.hpp> and has a main.
+# The C and C++ in the manual pages, in their EXAMPLES and elsewhere: programs compile without a warning and exit with 0, pieces
+# compile.
 . "$top_srcdir/tests/functions"
+. "$top_srcdir/tests/block_functions"
 
-has_program() { test -s "$1.1.c" || test -s "$1.1.cc"; }
+has_program() { cat "$1".*.c "$1".*.cc 2>/dev/null | grep -q 'main('; }
 
 for page in "$top_srcdir"/man/*.[1-9]; do
   [ -e "$page" ] || skip_all 'no pages'
   head -n 1 "$page" | grep -q '^\.so ' && continue
   name=${page##*/}
-  awk -v prefix="$scratch/$name" '
-    $1 == ".Sh" { examples = $2 == "EXAMPLES" }
-    !examples { next }
-    $1 == ".Bd" && / -literal/ { block = 1; text = ""; next }
-    $1 == ".Ed" && block {
-      block = 0
-      if (text ~ /#include <hapax\.h(pp)?>/ && text ~ /main\(/) {
-        number++
-        printf "%s", text >(prefix "." number (text ~ /<hapax\.hpp>/ ? ".cc" : ".c"))
-      }
-      next
-    }
-    !block || /^\.\\"/ { next }
-    {
-      gsub(/\\&/, "")
-      gsub(/\\-/, "-")
-      gsub(/\\\(dq/, "\"")
-      gsub(/\\\(aq/, "\047")
-      gsub(/\\\(ti/, "~")
-      gsub(/\\\(ha/, "^")
-      gsub(/\\e/, "\\")
-      text = text $0 "\n"
-    }' "$page"
+  man_blocks "$page" "$scratch/$name"
   case $name in
     *.3) check "$name has a program" has_program "$scratch/$name" ;;
   esac
-  for source in "$scratch/$name".*.c "$scratch/$name".*.cc; do
-    [ -e "$source" ] || continue
-    case $source in
-      *.cc) [ "$CXX17" = yes ] || { skip "$(basename "$source")" 'no C++17 compiler'; continue; } ;;
-    esac
-    check "$(basename "$source")" build_and_run "$source" "${source%.c*}"
-  done
+  check_blocks "$scratch/$name"
 done
 [ "$count" -gt 0 ] || skip_all 'no programs in the pages'
+
+# What these checks have to find.
+printf '%s\n' '.Bd -literal' 'struct broken {' '    no_such_type a;' '};' '.Ed' >"$scratch/planted.3"
+man_blocks "$scratch/planted.3" "$scratch/planted"
+finds_planted() { [ -e "$scratch/planted.1.c" ] && ! block_works "$scratch/planted.1.c"; }
+check 'finds a piece that does not compile' finds_planted
 finish

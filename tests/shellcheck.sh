@@ -9,7 +9,7 @@ cd "$top_srcdir" || exit 99
 # What a shell runs, and what tests and shells read.
 find .ci bootstrap bench completion debian examples src tests -name target -prune -o -type f -print 2>/dev/null | while read -r file; do
   case $file in
-    *.sh | *.bash | tests/environment | tests/functions | tests/stat_functions) echo "$file" ;;
+    *.sh | *.bash | tests/environment | tests/functions | tests/*_functions) echo "$file" ;;
     *.*) ;;
     *) if head -n 1 "$file" | grep -qE '^#!/bin/(ba)?sh'; then echo "$file"; fi ;;
   esac
