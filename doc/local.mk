@@ -3,4 +3,5 @@
 
 docsdir = $(docdir)/doc
 dist_docs_DATA = \
+	doc/coming-from.md \
 	doc/tutorial.md

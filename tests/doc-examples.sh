@@ -4,7 +4,7 @@
 . "$top_srcdir/tests/functions"
 . "$top_srcdir/tests/block_functions"
 
-for document in README.md CONTRIBUTING.md NEWS examples/README.md doc/tutorial.md; do
+for document in README.md CONTRIBUTING.md NEWS examples/README.md doc/coming-from.md doc/tutorial.md; do
   prefix=$scratch/$(echo "$document" | tr / -)
   check "$document is there" test -s "$top_srcdir/$document"
   markdown_blocks "$top_srcdir/$document" "$prefix"
@@ -14,6 +14,17 @@ check 'README.md has a program' grep -q 'main(' "$scratch/README.md.1.c"
 for number in 1 2 3 4 5 6; do
   check "step $number of the tutorial is a program" grep -q 'main(' "$scratch/doc-tutorial.md.$number.c"
 done
+
+# Each call of the library that the documents name is one that it has.
+names_exist() {
+  grep -oh 'hapax_[a-z_]*' "$top_srcdir"/doc/*.md | LC_ALL=C sort -u >"$scratch/names"
+  while read -r word; do
+    grep -qrE "(^|[^a-z_])$word([^a-z_]|\$)" "$top_srcdir/include" || echo "$word is not in the headers"
+  done <"$scratch/names" >"$scratch/unknown"
+  cat "$scratch/unknown"
+  [ -s "$scratch/names" ] && [ ! -s "$scratch/unknown" ]
+}
+check 'what the documents name is in the headers' names_exist
 
 # The last program of the tutorial has a fault, which HAPAX_DEBUG=lost names.
 names_lost() {
