@@ -15,7 +15,8 @@ tarball() {
 
 # The relative links of a page in Markdown.
 linked() {
-  sed 's/](/\n](/g' "$top_srcdir/$1" | sed -n 's/^](\([^)#]*\).*/\1/p' | grep -v '^[a-z]*:' | sort -u >"$scratch/links"
+  sed 's/](/\n](/g' "$top_srcdir/$1" | sed -n 's/^](\([^)#]*\).*/\1/p' | grep -v '^[a-z]*:' |
+    sed -e "s|^|$(dirname "$1")/|" -e 's|^\./||' -e 's|[^/]*/\.\./||g' | sort -u >"$scratch/links"
   while read -r link; do
     grep -qE "^hapax-$VERSION/${link%/}(/|\$)" "$scratch/names" || echo "not in the tarball: $link"
   done <"$scratch/links" >"$scratch/missing"
@@ -32,4 +33,6 @@ check 'the same bytes' cmp "$scratch/one.tar.xz" "$scratch/other.tar.xz"
 xz -dc "$scratch/one.tar.xz" | tar -tf - >"$scratch/names"
 check 'what README.md links to is in it' linked README.md
 check 'what CONTRIBUTING.md links to is in it' linked CONTRIBUTING.md
+check 'what the tutorial links to is in it' linked doc/tutorial.md
+check 'what doc/coming-from.md links to is in it' linked doc/coming-from.md
 finish

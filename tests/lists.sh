@@ -23,7 +23,7 @@ listed() {
 
 # unlicensed DIR: the sources, scripts, makefiles and pages without a line that names the licence near their head.
 unlicensed() {
-  (cd "$1" && find .ci bootstrap configure.ac debian Makefile.am hapax.pc.in bench cmake completion examples include man \
+  (cd "$1" && find .ci bootstrap configure.ac debian Makefile.am hapax.pc.in bench cmake completion doc examples include man \
     src tests -name target -prune -o -type f -print) 2>/dev/null | while read -r file; do
     case $file in
       *.[1-9] | *.ac | *.am | *.bt | *.cc | *.go | *.h | *.c | *.hpp | *.in | *.java | *.map | *.mk | *.py | *.rs | *.sh | *.supp) ;;
@@ -44,7 +44,7 @@ all_licensed() {
 # One of each kind that lacks it.
 finds_unlicensed() {
   planted=$scratch/planted
-  mkdir -p "$planted/.ci" && (cd "$planted" && mkdir bench cmake completion examples include man src tests &&
+  mkdir -p "$planted/.ci" && (cd "$planted" && mkdir bench cmake completion doc examples include man src tests &&
     touch bootstrap configure.ac Makefile.am hapax.pc.in src/a.c man/a.3 tests/a.sh README.md tests/list.txt &&
     printf '#!/bin/sh\n' >bench/run && printf '/* SPDX-License-Identifier: MIT */\n' >include/hapax.h) || return
   unlicensed "$planted" | LC_ALL=C sort >"$scratch/found"
@@ -57,7 +57,7 @@ check 'manual pages' listed 'man/*.[1-9]'
 check 'measurements' listed "$(cd "$top_srcdir" && find bench -type f \( -name '*.[ch]' -o -name run -o -name '*.py' \))"
 check 'tests' listed 'tests/*.c tests/*.h tests/*.sh'
 check 'examples' listed 'examples/*.c examples/parsers/*.[ch] examples/parsers/*/*'
-check 'documents' listed 'doc/*'
+check 'documents' listed 'doc/html doc/*.md doc/*.css doc/pictures/*'
 check 'each source names its licence' all_licensed
 check 'finds a source that does not' finds_unlicensed
 finish

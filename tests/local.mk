@@ -139,6 +139,7 @@ script_tests = \
 	tests/archive.sh \
 	tests/bootstrap.sh \
 	tests/cmake.sh \
+	tests/codespell.sh \
 	tests/completion.sh \
 	tests/consumer.sh \
 	tests/cxx.sh \
@@ -149,11 +150,13 @@ script_tests = \
 	tests/examples.sh \
 	tests/exported-symbols.sh \
 	tests/floors.sh \
+	tests/html.sh \
 	tests/lists.sh \
 	tests/man-examples.sh \
 	tests/parsers.sh \
 	tests/man-lint.sh \
 	tests/natural.sh \
+	tests/pictures.sh \
 	tests/plugins.sh \
 	tests/probes.sh \
 	tests/secure.sh \

@@ -7,7 +7,7 @@ command -v shellcheck >/dev/null || skip_all 'shellcheck is not here'
 cd "$top_srcdir" || exit 99
 
 # What a shell runs, and what tests and shells read.
-find .ci bootstrap bench completion debian examples src tests -name target -prune -o -type f -print 2>/dev/null | while read -r file; do
+find .ci bootstrap bench completion debian doc examples src tests -name target -prune -o -type f -print 2>/dev/null | while read -r file; do
   case $file in
     *.sh | *.bash | tests/environment | tests/functions | tests/*_functions) echo "$file" ;;
     *.*) ;;
