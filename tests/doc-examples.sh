@@ -17,7 +17,8 @@ narrow() {
   cat "$scratch/wide"
   [ ! -s "$scratch/wide" ]
 }
-for document in README.md examples/README.md doc/coming-from.md doc/tutorial.md include/hapax/memory.h include/hapax/stats.h; do
+for document in README.md CONTRIBUTING.md SECURITY.md examples/README.md doc/coming-from.md doc/tutorial.md \
+  include/hapax/memory.h include/hapax/stats.h; do
   check "$document: no line is wider than 80 columns" narrow "$top_srcdir/$document"
 done
 printf '| %081d |\n<!-- figures\n%081d\n<!-- end of\n%081d\n' 1 2 3 >"$scratch/planted.txt"

@@ -4,9 +4,10 @@
  *
  * A table keeps each value once. Equal values have equal handles: two handles of one table are
  * compared with ==. Handles are one pointer wide; they outlive their table and do not keep it
- * alive. The table holds no value strongly (unless made with HAPAX_TABLE_KEEPS_VALUES): a value
- * that no handle and no pointer into its bytes reaches is collected, and its entry evicted.
- * Interned anew, it gets a new handle; two live handles for one value of a table never differ.
+ * alive. A table does not keep its values alive, unless it is made with HAPAX_TABLE_KEEPS_VALUES:
+ * if no handle and no pointer into its bytes reaches a value, the collector frees it and the
+ * library evicts its entry. If you intern it again, it gets a new handle. A table never has two
+ * live handles for equal values.
  *
  * Handles are collected objects: they may be pinned, and take weak pointers and cleanups. They
  * take no finalizer.
@@ -72,11 +73,12 @@ struct hapax_type {
    Without it the bytes of values are never searched for pointers. */
 #define HAPAX_TYPE_HAS_POINTERS 1u
 
-/* Every value lives as long as the table: pin it, parse, unpin it, and all is gone at once. */
+/* Every value lives as long as the table. To free everything at once, pin the table, parse, and
+   unpin it. */
 #define HAPAX_TABLE_KEEPS_VALUES 1u
 
 /*
- * A new private table. Tables share nothing, those of one type neither.
+ * Makes a private table. Tables share nothing, even if their types are the same.
  *
  *   type    how its values behave; copied. NULL: byte strings of any length
  *   flags   HAPAX_TABLE_KEEPS_VALUES, or 0
@@ -175,7 +177,8 @@ HAPAX_API uint64_t hapax_hash(hapax_table *table, const void *value, size_t size
 
 /*
  * As hapax_make_handle, with the hash that hapax_hash or hapax_handle_hash gave for this value in
- * this table. A wrong hash can give a second handle for a value, and does nothing worse.
+ * this table. If the hash is wrong, you may get a second handle for an equal value; nothing else
+ * breaks.
  *
  * Returns, errors, threads, keeps alive: as hapax_make_handle.
  * Source: unique.Make, with the hash computed once by the caller.

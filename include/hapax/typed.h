@@ -43,7 +43,7 @@ HAPAX_BEGIN_DECLS
  *   type   as for hapax_table_new; the same at each call
  *
  * Returns: the table, or NULL with errno; a call after a failure tries anew.
- * Errors: EINVAL where slot is NULL, and those of hapax_table_new.
+ * Errors: EINVAL if slot is NULL, and those of hapax_table_new.
  * Threads: safe beside every other call, for the same slot too.
  * Keeps alive: the table. Does not keep alive: its values.
  * Source: the map of type to table behind unique.Make of Go.
