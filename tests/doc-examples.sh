@@ -47,7 +47,11 @@ names_lost() {
   cat "$scratch/named"
   grep -q '^hapax: lost: .*"/page/' "$scratch/named"
 }
-check 'the fault of the tutorial is named' names_lost
+# HAPAX_DEBUG=lost looks through all memory, also a sanitizer's own, which it does not allow.
+case " $TEST_FLAGS " in
+  *-fsanitize=*) skip 'the fault of the tutorial is named' 'a sanitizer is in the way' ;;
+  *) check 'the fault of the tutorial is named' names_lost ;;
+esac
 
 # What these checks have to find.
 cat >"$scratch/planted.md" <<'END'
