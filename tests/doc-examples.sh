@@ -10,6 +10,7 @@ for document in README.md CONTRIBUTING.md NEWS examples/README.md doc/coming-fro
   markdown_blocks "$top_srcdir/$document" "$prefix"
   check_blocks "$prefix"
 done
+
 # wide FILE: the lines wider than 80 columns; but tables, pictures and what the bench writes are as wide as they are.
 wide() { awk '/^<!-- figures/ { skip = 1 } !skip && !/^(\||!\[)/ && length > 80; /^<!-- end of/ { skip = 0 }' "$1"; }
 narrow() {

@@ -233,9 +233,14 @@ shared_headers = \
 	tests/weak_map_objects.h \
 	tests/worker_ticks.h
 
-EXTRA_DIST += $(script_tests) $(shared_headers) tests/cxx_program.cc tests/exported-symbols.txt tests/functions
-EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions tests/stat_functions tests/block_functions tests/stat_counters.py
-EXTRA_DIST += $(script_tests) $(shared_headers) tests/environment tests/exported-symbols.txt tests/functions
+EXTRA_DIST += $(script_tests) $(shared_headers) \
+	tests/block_functions \
+	tests/cxx_program.cc \
+	tests/environment \
+	tests/exported-symbols.txt \
+	tests/functions \
+	tests/stat_counters.py \
+	tests/stat_functions
 # Programs that tests/natural.sh compiles as a user would.
 EXTRA_DIST += \
 	tests/natural/README.md \
@@ -259,7 +264,6 @@ EXTRA_DIST += \
 	tests/natural/vector.cc \
 	tests/natural/weak_index.c
 
-EXTRA_DIST += $(script_tests) $(shared_headers) tests/exported-symbols.txt tests/functions
 check_PROGRAMS += $(plain_tests)
 TESTS += $(plain_tests)
 

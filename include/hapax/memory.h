@@ -45,8 +45,8 @@ HAPAX_BEGIN_DECLS
  * thread of the first call, or if the collector's heap lies at addresses of
  * more than 48 bits.
  * Threads: safe beside every other call.
- * Keeps alive: nothing. The creator of a thread keeps alive what it gives the
- * thread, until the thread's first call.
+ * Keeps alive: nothing. If you pass an object to a new thread, hold it in the
+ * thread that passes it until the new thread has made its first call.
  * Source: the collector's own start and thread registration; Go does this
  * before main.
  */
@@ -61,7 +61,8 @@ HAPAX_API int hapax_init(void);
  * Errors: ENOMEM.
  * Threads: safe beside every other call. May collect.
  * Keeps alive: what the pointers in it point to, while it is alive itself.
- * Does not keep alive: itself; hold the pointer.
+ * Does not keep alive: itself. The collector frees it once your program has no
+ * pointer to it.
  * Source: Go's new.
  */
 HAPAX_API void *hapax_alloc(size_t size) HAPAX_SIZED(1) HAPAX_MUST_USE;
@@ -74,8 +75,8 @@ HAPAX_API void *hapax_alloc(size_t size) HAPAX_SIZED(1) HAPAX_MUST_USE;
  * Returns: the object, zeroed, or NULL with errno.
  * Errors: ENOMEM.
  * Threads: safe beside every other call. May collect.
- * Keeps alive: nothing. Does not keep alive: what pointers stored in it point
- * to.
+ * Keeps alive: nothing. If you store a pointer in it, the object that the
+ * pointer leads to may be freed.
  * Source: Go's allocation of types without pointers.
  */
 HAPAX_API void *hapax_alloc_plain(size_t size)
@@ -158,8 +159,8 @@ HAPAX_API int hapax_pin(const void *pointer) HAPAX_MUST_USE;
 HAPAX_API void hapax_unpin(const void *pointer);
 
 /*
- * Adds a root range: the collector searches it, and keeps alive what the
- * aligned pointers in it point to. Use it for mapped or shared memory full of
+ * Adds a root range. The collector searches the range for aligned pointers, and
+ * does not free the objects that they point to. Use it for mapped or shared memory full of
  * handles. There may be any number of ranges, and they may overlap. Remove a
  * range before you free or unmap its memory.
  *
