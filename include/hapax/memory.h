@@ -160,9 +160,9 @@ HAPAX_API void hapax_unpin(const void *pointer);
 
 /*
  * Adds a root range. The collector searches the range for aligned pointers, and
- * does not free the objects that they point to. Use it for mapped or shared memory full of
- * handles. There may be any number of ranges, and they may overlap. Remove a
- * range before you free or unmap its memory.
+ * does not free the objects that they point to. Use it for mapped or shared
+ * memory full of handles. There may be any number of ranges, and they may
+ * overlap. Remove a range before you free or unmap its memory.
  *
  *   start   first byte of the range
  *   size    bytes in it; only its whole aligned words are searched
