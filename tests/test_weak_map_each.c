@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <stdlib.h>
 
 /* ---- Visiting ---- */
@@ -186,7 +187,7 @@ static void *race(void *data)
         if (i == RACES / 100 - 1) {
             atomic_fetch_add(&started, 1u);
             while (atomic_load(&started) < RACERS)
-                ;
+                sched_yield();
         }
     }
     return NULL;
