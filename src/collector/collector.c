@@ -15,6 +15,7 @@
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -431,6 +432,9 @@ void collector_collect(void)
 {
     int before = errno;
     GC_gcollect();
+    /* The allocation lock goes to whoever asks first. On one processor a thread that collects again and again would ask first
+     * for as long as a slice of its time lasts, every time. */
+    sched_yield();
     errno = before;
 }
 
