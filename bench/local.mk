@@ -16,6 +16,7 @@ bench_files = \
 	bench/harness.c \
 	bench/harness.h \
 	bench/limit.c \
+	bench/many_tables.c \
 	bench/natural_bench.c \
 	bench/peer.h \
 	bench/peers/bdwgc_links.c \
@@ -57,6 +58,7 @@ bench_files = \
 	bench/scaling.md \
 	bench/scaling_probe.c \
 	bench/sketches/cache_trie.c \
+	bench/sketches/growth.c \
 	bench/sketches/hash_trie.c \
 	bench/sketches/layouts.md \
 	bench/sketches/lines.c \

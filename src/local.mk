@@ -148,12 +148,17 @@ hapax_core_sources = \
 	src/systems/weak_map.h \
 	src/systems/worker.c \
 	src/systems/worker.h \
-	src/trie/lines.c \
+	src/trie/grow.c \
 	src/trie/layout.h \
+	src/trie/lines.c \
 	src/trie/lines.h \
-	src/trie/resize.c \
+	src/trie/nodes.c \
+	src/trie/nodes.h \
+	src/trie/root.c \
+	src/trie/root.h \
 	src/trie/trie.c \
 	src/trie/trie.h \
+	src/trie/words.h \
 	src/values/canonical.h \
 	src/values/handle.c \
 	src/values/table.c \

@@ -19,6 +19,8 @@ struct bare_object {
 extern void (*bare_wait)(void);
 extern unsigned bare_waits;             /* how often it was called */
 extern bool bare_out_of_memory;         /* allocations fail */
+/* So many bytes are set aside, for when the system has no more to give. */
+void bare_reserve(size_t bytes);
 extern unsigned bare_collections;       /* how often collector_collect was called */
 
 /* Objects whose addresses do not come back, all marked. */

@@ -312,8 +312,6 @@ void explore(const struct scenario *scenario)
     unsigned given = wanted_count;
     wanted_count = 0;
     run_once();
-    explore_begin_anew(run_fiber);
-    explore_remember();
     wanted_count = given;
     if (wanted_count > 0)
         run_once();

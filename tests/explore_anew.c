@@ -5,45 +5,45 @@
 
 #include "collector/collector.h"
 #include "explore_fibers.h"
+#include "explore_pages.h"
 #include "runtime/thread.h"
 #include "weak/chunks.h"
+#include "weak/weak_set.h"
 
-#include <stdlib.h>
 #include <string.h>
 
-/* All slabs of the registries that belong to the process. */
-static struct kept {
-    struct slab *slab;
-    void *as_first;
-} all_kept[64];
-static unsigned kept_count;
-
-static void keep(struct slab *slab)
+/* A set that belongs to the process, and has no object left: as if it had never had any. */
+static void empty_set(struct registry *registry)
 {
-    if (kept_count == sizeof all_kept / sizeof *all_kept)
-        abort();
-    void *as_first = malloc(SLAB_BYTES);
-    memcpy(as_first, slab, SLAB_BYTES);
-    all_kept[kept_count++] = (struct kept){slab, as_first};
-}
-
-void explore_remember(void)
-{
-    while (kept_count > 0)
-        free(all_kept[--kept_count].as_first);
-    for (struct registry *registry = registry_list; registry != NULL; registry = registry->next)
-        if (registry->owner == NULL)
-            for (struct slab *slab = &registry->first_slab; slab != NULL; slab = slab->next)
-                keep(slab);
+    struct weak_set *set = registry->context;
+    unsigned stripe = set->trie.stripe;
+    memset((void *)&set->trie, 0, sizeof set->trie);
+    trie_init(&set->trie, registry_outside(registry));
+    set->trie.stripe = stripe;
+    memset(registry->outside, 0, sizeof registry->outside);
+    atomic_store(&registry->chunks, &registry->first);
+    atomic_store(&registry->only_lane.open, &registry->first);
+    atomic_store(&registry->lanes, NULL);
+    atomic_store(&registry->spare, NULL);
+    atomic_store(&registry->slabs, NULL);
+    atomic_store(&registry->evicted, 0);
+    atomic_store(&registry->rounds, 0);
+    atomic_store(&registry->first.used, 0);
+    memset(registry->first_words, 0, sizeof registry->first_words);
 }
 
 void explore_begin_anew(void (*run)(void))
 {
     fibers_begin_anew(run);
-    for (unsigned i = 0; i < fibers_count; i++)
-        thread_forget_runs(fibers[i].self);
+    for (unsigned i = 0; i < EXPLORE_THREADS; i++)
+        if (fibers[i].self != NULL)
+            thread_forget_runs(fibers[i].self);
     thread_forget_runs(thread_self);
     collector_collect();
-    for (unsigned i = 0; i < kept_count; i++)
-        memcpy(all_kept[i].slab, all_kept[i].as_first, SLAB_BYTES);
+    for (struct registry *registry = registry_list; registry != NULL; registry = registry->next)
+        if (registry->owner == NULL && registry->context != NULL)
+            empty_set(registry);
+    /* What they have used. */
+    collector_collect();
+    pages_begin_anew();
 }

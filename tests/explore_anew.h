@@ -3,12 +3,10 @@
  *
  * Collections search stacks for whatever looks like an object's address, also in what a call has not written, so that a word
  * of the last run keeps an object of this one alive. Free objects of the last run move the addresses of the next. The
- * process has registries, which no run leaves an object in, but whose words are used up. */
+ * process has sets of its own, which no run leaves an object in, but whose words are used up, and whose roots grow. */
 #ifndef TESTS_EXPLORE_ANEW_H
 #define TESTS_EXPLORE_ANEW_H
 
-/* The registries of the process are from now on as they are now at the beginning of each run. */
-void explore_remember(void);
 /* All threads have ended; they begin in `run`. */
 void explore_begin_anew(void (*run)(void));
 

@@ -33,10 +33,15 @@ struct box {
 
 /* ---- Values: the hash is the test's ---- */
 
-/* In line 0, or where it has been split, by bit 6; each with a tag and a favourite of its own. */
+/* Doublings of the root before anything counts; and where it stands then: 1 line in the trie itself; 2 of the collector's;
+ * 4 with more stripes, in a region. */
+static unsigned doublings;
+enum { OWN, COLLECTED, REGION };
+
+/* In line 0, or where it is split once more, by the last bit; each with a tag and a favourite of its own. */
 static inline uint64_t hash_of(unsigned value)
 {
-    return (uint64_t)(2 * value + 1) << 48 | (uint64_t)(value % 8) << 45 | (uint64_t)(value & 1) << 6;
+    return (uint64_t)(2 * value + 1) << 48 | (uint64_t)(value % 8) << 45 | (uint64_t)(value & 1) << doublings;
 }
 
 static inline hapax_handle intern(unsigned value)
@@ -81,8 +86,26 @@ static inline void new_table(void)
     if (roots == NULL)
         roots = collector_alloc_root(sizeof *roots);
     memset(roots, 0, sizeof *roots);
+    doublings = OWN;
     table = roots->table = hapax_table_new(NULL, 0);
     trie = &table->set.trie;
+}
+
+static inline void split_all(void)
+{
+    while (trie_help(trie, 0) || trie_help(trie, 1))
+        ;
+}
+
+static inline void new_table_with(unsigned times)
+{
+    new_table();
+    doublings = times;
+    for (unsigned i = 0; i < times; i++) {
+        trie_consider_growth(trie, 1000);
+        split_all();
+    }
+    MUST(load_relaxed(&trie->level) == times && !trie_wants_help(trie), "a root of 2^%u lines", load_relaxed(&trie->level));
 }
 
 static inline void must_be_well_formed(void)
@@ -139,11 +162,36 @@ static inline void collects(void)
     hapax_collect();
 }
 
-/* ---- Chains ---- */
+/* ---- A full line ---- */
+
+enum { WORDS = LINE_WORDS };
+
+/* A full line whose last entry is held as the test says; the favourite of value i is word i. */
+static inline void fill_line(unsigned where, bool hold_last)
+{
+    new_table_with(where);
+    for (unsigned i = 0; i < WORDS - 1; i++)
+        hold(i, i);
+    if (hold_last)
+        hold(WORDS - 1, WORDS - 1);
+    else
+        mention(WORDS - 1);
+}
 
 static inline void holds_one_more(void)
 {
     hold(8, 8);
+}
+
+static inline void finds_the_last(void)
+{
+    find_held(WORDS - 1);
+    find_held(WORDS - 1);
+}
+
+static inline void holds_the_last(void)
+{
+    hold(WORDS - 1, WORDS - 1);
 }
 
 #endif

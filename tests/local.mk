@@ -98,7 +98,7 @@ internal_tests = \
 	tests/test_sync \
 	tests/test_runs \
 	tests/test_trie \
-	tests/test_trie_life
+	tests/test_trie_growth
 
 tests_test_address_LDADD = $(internal_libs)
 tests_test_canonical_LDADD = $(internal_libs)
@@ -117,12 +117,13 @@ tests_test_registry_life_LDADD = $(internal_libs)
 tests_test_sync_LDADD = $(internal_libs)
 tests_test_runs_LDADD = $(internal_libs)
 tests_test_trie_LDADD = $(internal_libs)
-tests_test_trie_life_LDADD = $(internal_libs)
+tests_test_trie_growth_LDADD = $(internal_libs)
 tests_test_registry_SOURCES = tests/test_registry.c tests/registry_books.h $(bare_collector)
 tests_test_registry_care_SOURCES = tests/test_registry_care.c tests/registry_books.h $(bare_collector)
 tests_test_registry_life_SOURCES = tests/test_registry_life.c tests/registry_books.h $(bare_collector)
-tests_test_trie_SOURCES = tests/test_trie.c tests/trie_values.h $(bare_collector) $(trie_check)
-tests_test_trie_life_SOURCES = tests/test_trie_life.c tests/trie_values.h $(bare_collector) $(trie_check)
+tests_test_trie_SOURCES = tests/test_trie.c $(trie_suite)
+tests_test_trie_growth_SOURCES = tests/test_trie_growth.c $(trie_suite)
+trie_suite = tests/trie_suite.c tests/trie_suite.h $(bare_collector) $(trie_check)
 
 bare_collector = tests/bare_collector.c tests/bare_collector.h
 trie_check = tests/trie_check.c tests/trie_check.h
@@ -130,7 +131,7 @@ trie_check = tests/trie_check.c tests/trie_check.h
 plain_tests = \
 	tests/test_explore_cells \
 	tests/test_explore_cleanups \
-	tests/test_explore_resize \
+	tests/test_explore_growth \
 	tests/test_explore_trie \
 	tests/test_explorer \
 	tests/test_scripted_trie
@@ -333,7 +334,7 @@ tests_test_scripted_trie_LDFLAGS = $(scripted_threads_ldflags)
 # The same under the explorer of interleavings, which needs the library with a hook in each atomic operation.
 check_LTLIBRARIES += tests/libexplored.la
 tests_libexplored_la_SOURCES = $(hapax_core_sources)
-tests_libexplored_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_THREADS -DSYNC_EXPLORE $(BDWGC_CFLAGS)
+tests_libexplored_la_CPPFLAGS = $(AM_CPPFLAGS) -DGC_THREADS -DSYNC_EXPLORE -DTRIE_TINY $(BDWGC_CFLAGS)
 tests_libexplored_la_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS) -Wno-shadow
 tests_libexplored_la_LIBADD = $(BDWGC_LIBS)
 explorer = \
@@ -343,6 +344,8 @@ explorer = \
 	tests/explore_anew.h \
 	tests/explore_fibers.c \
 	tests/explore_fibers.h \
+	tests/explore_pages.c \
+	tests/explore_pages.h \
 	tests/scripted_collector.c \
 	tests/scripted_collector.h \
 	tests/scripted_heap.c \
@@ -350,17 +353,21 @@ explorer = \
 	tests/world.h \
 	tests/world_fibers.c
 # No lazy binding: it leaves a call's registers on the stack, the first time only.
-explorer_ldflags = $(AM_LDFLAGS) -Wl,-z,now -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location
+explorer_ldflags = $(AM_LDFLAGS) -Wl,-z,now -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location \
+	-Wl,--wrap=pages_reserve -Wl,--wrap=pages_commit -Wl,--wrap=pages_give_back -Wl,--wrap=pages_retire \
+	-Wl,--wrap=pages_free
 tests_test_explore_cells_SOURCES = tests/test_explore_cells.c tests/explored_objects.h $(explorer)
 tests_test_explore_cells_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_cells_LDFLAGS = $(explorer_ldflags)
 tests_test_explore_cleanups_SOURCES = tests/test_explore_cleanups.c tests/explored_objects.h $(explorer)
 tests_test_explore_cleanups_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_cleanups_LDFLAGS = $(explorer_ldflags)
-tests_test_explore_resize_SOURCES = tests/test_explore_resize.c tests/explored_table.h $(trie_check) $(explorer)
-tests_test_explore_resize_LDADD = tests/libexplored.la $(BDWGC_LIBS)
-tests_test_explore_resize_LDFLAGS = $(explorer_ldflags)
+tests_test_explore_growth_SOURCES = tests/test_explore_growth.c tests/explored_table.h $(trie_check) $(explorer)
+tests_test_explore_growth_CPPFLAGS = $(AM_CPPFLAGS) -DTRIE_TINY
+tests_test_explore_growth_LDADD = tests/libexplored.la $(BDWGC_LIBS)
+tests_test_explore_growth_LDFLAGS = $(explorer_ldflags)
 tests_test_explore_trie_SOURCES = tests/test_explore_trie.c tests/explored_table.h $(trie_check) $(explorer)
+tests_test_explore_trie_CPPFLAGS = $(AM_CPPFLAGS) -DTRIE_TINY
 tests_test_explore_trie_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_trie_LDFLAGS = $(explorer_ldflags)
 tests_test_explorer_SOURCES = tests/test_explorer.c $(explorer)

@@ -112,59 +112,34 @@ static const struct scenario insert_bring_back = {
     .name = "insert-bring-back", .preemptions = 2, .random_runs = 500,
     .begin = with_0_in_a_lost_box, .threads = {collects, holds_0_in_slot_1}, .end = end_with_the_box};
 
-/* ---- Chains ---- */
-
-enum { WORDS = LINE_WORDS };
-
-/* A full line whose last entry is held as the test says; the favourite of value i is word i. */
-static void fill_line(bool hold_last)
-{
-    new_table();
-    for (unsigned i = 0; i < WORDS - 1; i++)
-        hold(i, i);
-    if (hold_last)
-        hold(WORDS - 1, WORDS - 1);
-    else
-        mention(WORDS - 1);
-}
+/* ---- Levels ---- */
 
 static void with_a_full_line(void)
 {
-    fill_line(true);
+    fill_line(COLLECTED, true);
 }
 
 static void with_a_full_line_of_one_dying(void)
 {
-    fill_line(false);
+    fill_line(COLLECTED, false);
 }
 
-static void finds_the_last(void)
-{
-    find_held(WORDS - 1);
-    find_held(WORDS - 1);
-}
-
-static void holds_the_last(void)
-{
-    hold(WORDS - 1, WORDS - 1);
-}
-
-static const struct scenario append_find = {
-    .name = "append-find", .preemptions = 2, .random_runs = 500,
+static const struct scenario overflow_find = {
+    .name = "overflow-find", .preemptions = 2, .random_runs = 500,
     .begin = with_a_full_line, .threads = {holds_one_more, finds_the_last}, .end = end};
 
-static const struct scenario append_evict = {
-    .name = "append-evict", .preemptions = 2, .random_runs = 500,
+static const struct scenario overflow_evict = {
+    .name = "overflow-evict", .preemptions = 2, .random_runs = 500,
     .begin = with_a_full_line_of_one_dying, .threads = {collects, holds_one_more}, .end = end};
 
-static const struct scenario append_evict_insert = {
-    .name = "append-evict-insert", .preemptions = 1, .random_runs = 2000,
+static const struct scenario overflow_evict_insert = {
+    .name = "overflow-evict-insert", .preemptions = 1, .random_runs = 2000,
     .begin = with_a_full_line_of_one_dying, .threads = {collects, holds_one_more, holds_the_last}, .end = end};
 
-/* A second line of the chain that dies, and whose entries are drawn up, while somebody searches behind it. */
-static void with_three_lines(void)
+/* Nodes that die, and others below them, while somebody searches there. */
+static void with_three_levels(void)
 {
-    fill_line(true);
+    fill_line(COLLECTED, true);
     for (unsigned i = WORDS; i < 16; i++)
         mention(i);
     hold(20, 20);
@@ -177,15 +152,15 @@ static void collects_and_inserts(void)
     hold(30, 30);
 }
 
-static void finds_the_end_of_the_chain(void)
+static void finds_what_is_deepest(void)
 {
     find_held(20);
     find_held(21);
 }
 
-static const struct scenario drop_line_find = {
-    .name = "drop-line-find", .preemptions = 1, .random_runs = 2000,
-    .begin = with_three_lines, .threads = {collects_and_inserts, finds_the_end_of_the_chain}, .end = end};
+static const struct scenario drop_node_find = {
+    .name = "drop-node-find", .preemptions = 1, .random_runs = 2000,
+    .begin = with_three_levels, .threads = {collects_and_inserts, finds_what_is_deepest}, .end = end};
 
 /* ---- Iterating ---- */
 
@@ -254,10 +229,10 @@ int main(int argc, char **argv)
     script.between = bring_the_box_back;
     explore(&insert_bring_back);
     script.between = NULL;
-    explore(&append_find);
-    explore(&append_evict);
-    explore(&append_evict_insert);
-    explore(&drop_line_find);
+    explore(&overflow_find);
+    explore(&overflow_evict);
+    explore(&overflow_evict_insert);
+    explore(&drop_node_find);
     explore(&iterate_compact);
     return explore_end();
 }

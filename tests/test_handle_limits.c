@@ -40,7 +40,7 @@ Test(handle, a_wrong_hash_gives_a_second_handle_and_nothing_worse)
         const char *text = text_of(i);
         size_t size = strlen(text);
         uint64_t hash = hapax_hash(table, text, size);
-        uint64_t bad = i % 3 == 0 ? ~hash : i % 3 == 1 ? hash ^ UINT64_C(1) << 50 : hash + 1;
+        uint64_t bad = i % 3 == 0 ? ~hash : i % 3 == 1 ? hash ^ UINT64_C(1) << 50 : hash + 1 + (UINT64_C(1) << 60);
         if (i % 2 == 0)
             right[i] = make_text(text);
         wrong[i] = hapax_make_handle_hashed(table, text, size, bad);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-/* The trie alone, under a collector that the tests play themselves: finding, growing, shrinking, collections. src/trie/trie.h. */
+/* The trie alone, under a collector that the tests play themselves: src/trie/trie.h. How it grows: test_trie_growth.c. */
 #include "config.h"
 
-#include "trie_values.h"
+#include "trie_suite.h"
 
-#include <criterion/criterion.h>
+#include <stdlib.h>
+#include <string.h>
 
-enum { FIRST_LINES = 64, FIRST_CHILDREN = 63 };
+TestSuite(trie, .init = begin_trie);
 
 /* ---- Finding ---- */
 
@@ -24,20 +25,49 @@ Test(trie, tells_values_of_one_hash_apart)
     enum { N = 300 };
     struct bare_object *objects = bare_objects(N);
     for (unsigned i = 0; i < N; i++)
-        put(&trie, &objects[i], i, 77);
+        put(&objects[i], i, 77);
     expect_found(objects, N);
     cr_expect_null(find(N, 77));
     struct trie_walk walk = expect_well_formed();
     cr_expect_eq(walk.entries, N);
-    cr_expect_eq(walk.longest, walk.children + 1);
+    cr_expect_eq(walk.longest, walk.nodes + 1);
+}
+
+/* What overflows goes down by the next bits of the hash, wherever they stand; entries that agree in all of them, and no
+ * others, go one after the other. */
+static void expect_levels(unsigned shift)
+{
+    enum { N = 4096 };
+    struct bare_object *objects = bare_objects(N);
+    for (unsigned i = 0; i < N; i++)
+        put(&objects[i], i, (spread(i) % N | (uint64_t)i % 2 << 12) << shift);
+    expect_found(objects, N);
+    struct trie_walk walk = expect_well_formed();
+    cr_expect_eq(walk.entries, N);
+    cr_expect_eq(walk.lines, 1);
+    cr_expect_leq(walk.longest, 24);
+    for (unsigned i = 0; i < N; i++)
+        objects[i].marked = i % 64 == 0;
+    collect(objects, N);
+    expect_found(objects, N);
+}
+
+Test(trie, a_line_that_overflows_becomes_a_level)
+{
+    expect_levels(51);
+}
+
+Test(trie, a_level_goes_by_whatever_bits_differ)
+{
+    expect_levels(17);
 }
 
 Test(trie, tells_hashes_apart_that_differ_in_one_bit)
 {
     struct bare_object *objects = bare_objects(65);
     for (unsigned bit = 0; bit < 64; bit++)
-        put(&trie, &objects[bit], bit, UINT64_C(1) << bit);
-    put(&trie, &objects[64], 64, 0);
+        put(&objects[bit], bit, UINT64_C(1) << bit);
+    put(&objects[64], 64, 0);
     expect_found(objects, 65);
     expect_well_formed();
 }
@@ -56,74 +86,6 @@ Test(trie, announces_what_it_publishes)
     cr_expect_eq(trie_insert(&trie, &objects[1].in_trie, ticket, &word), TRIE_CHANGED);
     cr_expect_eq(word, 0);
     cr_expect_eq(find(value, 0), &objects[0]);
-}
-
-/* ---- Growing ---- */
-
-Test(trie, grows_with_what_is_in_it)
-{
-    uint64_t before = 0;
-    for (uint64_t n = 100; n < 400000; n *= 3) {
-        struct bare_object *objects = put_many(n - before, before);
-        struct trie_walk walk = expect_well_formed();
-        cr_expect_eq(walk.entries, n);
-        expect_found(objects, n - before);
-        struct trie_size size;
-        trie_measure(&trie, &size);
-        cr_expect_eq(size.slots, (walk.lines + walk.children) * LINE_WORDS);
-        cr_expect_eq(size.levels, walk.longest);
-        cr_expect_geq(size.bytes, size.slots * sizeof(void *));
-        cr_expect_geq(walk.lines * 8, n, "%llu lines for %llu entries", (unsigned long long)walk.lines,
-                      (unsigned long long)n);
-        cr_expect_leq(walk.lines, n < 200 ? 64 : n);
-        cr_expect_leq(walk.longest, 4);
-        before = n;
-    }
-    cr_expect(load_relaxed(&trie.moved_out));
-}
-
-Test(trie, keeps_everything_when_it_moves_out)
-{
-    enum { N = (FIRST_LINES + FIRST_CHILDREN) * LINE_WORDS };
-    struct bare_object *objects = bare_objects(N);
-    /* All in one chain, until the first further lines are used up. */
-    unsigned i = 0;
-    for (; !load_relaxed(&trie.moved_out); i++) {
-        cr_assert_lt(i, N);
-        if (i % 50 == 0)
-            expect_well_formed();
-        put(&trie, &objects[i], i, (uint64_t)i << 48 | 3);
-    }
-    cr_expect_geq(i, FIRST_CHILDREN * (LINE_WORDS - 1));
-    expect_well_formed();
-    expect_found(objects, i);
-}
-
-Test(trie, moves_out_by_growth_too)
-{
-    struct bare_object *objects = put_many(300, 0);
-    cr_expect_not(load_relaxed(&trie.moved_out));
-    expect_well_formed();
-    struct bare_object *more = put_many(200, 300);
-    cr_expect(load_relaxed(&trie.moved_out));
-    expect_well_formed();
-    expect_found(objects, 300);
-    expect_found(more, 200);
-}
-
-Test(trie, splits_chains_that_are_long)
-{
-    /* More objects in one line than a resizer holds on its stack; every split sends half of them up. */
-    enum { N = 3000 };
-    struct bare_object *objects = bare_objects(N);
-    for (unsigned i = 0; i < N; i++)
-        put(&trie, &objects[i], i, (uint64_t)i << 6 | 5);
-    struct bare_object *others = put_many(20000, N);
-    expect_found(objects, N);
-    expect_found(others, 20000);
-    struct trie_walk walk = expect_well_formed();
-    cr_expect_eq(walk.entries, N + 20000);
-    cr_expect_leq(walk.longest, 40);
 }
 
 /* ---- Collections ---- */
@@ -193,31 +155,31 @@ Test(trie, a_value_that_died_can_come_again)
     collect(objects, N);
     expect_found(objects, N);
     for (unsigned i = 0; i < N; i++)
-        cr_assert_eq(put(&trie, &again[i], objects[i].value, objects[i].in_trie.hash), &again[i]);
+        cr_assert_eq(put(&again[i], objects[i].value, objects[i].in_trie.hash), &again[i]);
     expect_found(again, N);
     cr_expect_eq(expect_well_formed().entries, N);
 }
 
-/* Words of dead objects lie about in every chain; inserts take further lines off again. */
-Test(trie, chains_get_shorter_again)
+/* Words of dead objects lie about below every line; inserts take empty nodes out again. */
+Test(trie, ways_get_shorter_again)
 {
     enum { N = 2000 };
     struct bare_object *objects = bare_objects(N), *others = bare_objects(N);
     for (unsigned i = 0; i < N; i++)
-        put(&trie, &objects[i], i, (uint64_t)(i % 4) << 48 | 9);
+        put(&objects[i], i, (uint64_t)(i % 4) << 48 | 9);
     struct trie_walk full = expect_well_formed();
     for (unsigned i = 0; i < N; i++)
         objects[i].marked = i % 100 == 0;
     collect(objects, N);
     for (unsigned i = 0; i < N; i++) {
-        put(&trie, &others[i], N + i, (uint64_t)(i % 4) << 48 | 9);
+        put(&others[i], N + i, (uint64_t)(i % 4) << 48 | 9);
         others[i].marked = false;
         doubt(&others[i], 1);
         settle();
     }
     struct trie_walk walk = expect_well_formed();
     cr_expect_eq(walk.entries, N / 100);
-    cr_expect_lt(walk.children, full.children / 4);
+    cr_expect_lt(walk.nodes, full.nodes / 4);
     expect_found(objects, N);
 }
 
@@ -248,12 +210,12 @@ Test(trie, moves_no_word_that_is_doubted)
             cr_assert_null(trie_find(&trie, spread(value), equal, &value, &ticket));
             outcome = trie_insert(&trie, &more[i].in_trie, ticket, &announced);
             if (outcome == TRIE_CROWDED)
-                cr_assert(trie_make_room(&trie));
+                cr_assert(trie_make_room(&trie, N + i));
         }
-        /* Where a doubted word is the last of a full chain, no line can be appended now. */
+        /* Where a doubted word is the last of a full line, it cannot overflow now. */
         more[i].evicted = outcome != TRIE_DONE;
         trie_consider_growth(&trie, N + i);
-        trie_help(&trie);
+        (void)trie_help(&trie, spread(value));
         if (i % 10000 == 0) {
             struct trie_walk walk = expect_well_formed();
             cr_assert_eq(walk.tentative, N / 10);
@@ -272,80 +234,98 @@ Test(trie, moves_no_word_that_is_doubted)
     expect_found(more, MORE);
 }
 
-/* ---- Shrinking ---- */
+/* ---- Many tries ---- */
 
-Test(trie, shrinks_when_most_have_died)
+Test(trie, tries_share_nothing_but_stripes)
 {
-    enum { N = 200000 };
-    struct bare_object *objects = put_many(N, 0);
-    struct trie_walk full = expect_well_formed();
-    kill_but_each(objects, N, 100);
-    trie_shrink(&trie, N / 100);
-    struct trie_walk walk = expect_well_formed();
-    cr_expect_lt(walk.lines, full.lines / 8);
-    cr_expect_eq(walk.entries, N / 100);
-    expect_found(objects, N);
-
-    struct bare_object *more = put_many(N, N);
-    expect_well_formed();
-    expect_found(objects, N);
-    expect_found(more, N);
-}
-
-Test(trie, shrinks_to_a_floor_when_all_have_died)
-{
-    enum { N = 100000 };
-    struct bare_object *objects = put_many(N, 0);
-    kill_but_each(objects, N, N);
-    kill_but_each(objects, N, N + 1);
-    trie_shrink(&trie, 0);
-    cr_expect_leq(expect_well_formed().lines, 1024);
-
-    /* Empty further lines go as inserts come by. */
-    put_many(2000, N);
-    struct trie_walk walk = expect_well_formed();
-    cr_expect_leq(walk.longest, 3);
-    cr_expect_lt(walk.children, 100);
-}
-
-Test(trie, does_not_shrink_a_full_root)
-{
-    enum { N = 50000 };
-    put_many(N, 0);
-    struct trie_walk before = expect_well_formed();
-    trie_shrink(&trie, N);
-    trie_shrink(&trie, N / 2);
-    cr_expect_eq(expect_well_formed().lines, before.lines);
-}
-
-Test(trie, shrinking_waits_for_what_is_doubted)
-{
-    enum { N = 100000 };
-    struct bare_object *objects = put_many(N, 0);
-    kill_but_each(objects, N, 50);
-    for (unsigned i = 0; i < N; i++) {
-        objects[i].marked = i % 100 == 0;
-        objects[i].survives = i % 150 == 0;
+    enum { TRIES = 300, EACH = 50 };
+    struct trie *tries = aligned_alloc(64, TRIES * sizeof *tries);
+    struct trie_outside *outsides = calloc(TRIES, sizeof *outsides);
+    struct bare_object *objects = bare_objects(TRIES * EACH);
+    memset((void *)tries, 0, TRIES * sizeof *tries);
+    for (unsigned t = 0; t < TRIES; t++)
+        trie_init(&tries[t], &outsides[t]);
+    for (unsigned i = 0; i < EACH; i++)
+        for (unsigned t = 0; t < TRIES; t++)
+            cr_assert_eq(put_into(&tries[t], &objects[t * EACH + i], i, spread(i), i), &objects[t * EACH + i]);
+    for (unsigned t = 0; t < TRIES; t++) {
+        struct trie_walk walk;
+        const char *error = trie_check(&tries[t], &walk);
+        cr_assert_null(error, "%s", error);
+        cr_assert_eq(walk.entries, EACH);
     }
-    doubt(objects, N);
-    bare_wait = settle;
-    trie_shrink(&trie, N / 50);
-    cr_expect_eq(bare_waits, 1);
-    expect_well_formed();
-    expect_found(objects, N);
 }
 
-/* Entries whose lines are merged come from long chains into long chains. */
-Test(trie, merges_chains_that_are_long)
+/* ---- A long random life, beside a plain array that is always right ---- */
+
+static uint64_t seed;
+
+static uint64_t dice(uint64_t sides)
 {
-    enum { N = 100000, LONG = 2000 };
-    struct bare_object *objects = put_many(N, 0), *chained = bare_objects(LONG);
-    for (unsigned i = 0; i < LONG; i++)
-        put(&trie, &chained[i], N + i, (uint64_t)i << 40 | (i % 2 == 0 ? 0x1fff : 0x0fff));
-    kill_but_each(objects, N, 1000);
-    trie_shrink(&trie, 100);
-    struct trie_walk walk = expect_well_formed();
-    cr_expect_eq(walk.entries, N / 1000 + LONG);
-    expect_found(objects, N);
-    expect_found(chained, LONG);
+    seed ^= seed << 13;
+    seed ^= seed >> 7;
+    seed ^= seed << 17;
+    return seed % sides;
+}
+
+static void live(uint64_t with_seed, uint64_t hash_mask)
+{
+    enum { VALUES = 3000, STEPS = 40000 };
+    static struct bare_object *current[VALUES];     /* the living object of each value */
+    static struct bare_object *all, *next;
+    memset(current, 0, sizeof current);
+    memset(&trie, 0, sizeof trie);
+    seed = with_seed;
+    begin_trie();
+    next = all = bare_objects(STEPS);
+    uint64_t count = 0, ceiling = VALUES;
+    for (unsigned step = 0; step < STEPS; step++) {
+        uint64_t value = dice(ceiling), hash = spread(value) & hash_mask;
+        struct bare_object *found = put_into(&trie, next, value, hash, count);
+        cr_assert_eq(found, current[value] != NULL ? current[value] : next);
+        if (found == next) {
+            current[value] = next++;
+            count++;
+            trie_consider_growth(&trie, count * (dice(100) == 0 ? 20 : 1));
+        }
+        (void)trie_help(&trie, hash);
+        if (dice(400) == 0) {
+            uint64_t percent = dice(120);
+            for (unsigned v = 0; v < VALUES; v++)
+                if (current[v] != NULL) {
+                    current[v]->marked = dice(100) >= percent;
+                    current[v]->survives = dice(4) == 0;
+                }
+            collect(all, (size_t)(next - all));
+            for (unsigned v = 0; v < VALUES; v++)
+                if (current[v] != NULL && current[v]->evicted) {
+                    current[v] = NULL;
+                    count--;
+                }
+            for (struct bare_object *object = all; object < next; object++)
+                object->marked = true;
+            ceiling = 1 + dice(VALUES);
+            if (dice(2) == 0)
+                trie_shrink(&trie, count);
+            struct trie_walk walk = expect_well_formed();
+            cr_assert_eq(walk.entries, count);
+            for (unsigned v = 0; v < VALUES; v++)
+                cr_assert_eq(find(v, spread(v) & hash_mask), current[v]);
+        }
+    }
+    trie_free_outside(&outside);
+}
+
+Test(trie, a_long_life_with_good_hashes)
+{
+    for (uint64_t s = 1; s <= 5; s++)
+        live(s, ~UINT64_C(0));
+}
+
+Test(trie, a_long_life_with_poor_hashes)
+{
+    live(11, 15);
+    live(12, UINT64_C(0xf) << 60);
+    live(13, UINT64_C(0xf00000000000003f));
+    live(14, 0x3ff);
 }

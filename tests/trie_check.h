@@ -9,16 +9,18 @@
 
 struct trie_walk {
     uint64_t entries, tentative;
-    uint64_t lines, children;       /* of the root, and further ones in use */
-    uint64_t longest;               /* lines of the longest chain */
+    uint64_t lines, nodes;          /* of the root, and below it */
+    uint64_t longest;               /* lines of the longest way down */
     uint64_t alone;                 /* trie_check_registry: objects of the registry that are not in the trie */
 };
 
 /* NULL where all is well, or what is wrong:
- *   the first mask reaches lines that are there; lines beyond the root are empty
- *   every entry stands in the chain that its hash says, with its hash's tag, and no object stands twice
- *   links stand in last words only, lead to further lines of this trie, and no line is in two chains
- *   every further line is in one chain or free; free ones are empty, and the number in use is right */
+ *   the first mask reaches lines that are there
+ *   every stripe is at the root's level, or done with it; lines that it has not split others into are empty, and so are
+ *   those that have moved out
+ *   every entry stands where its hash leads, with its hash's tag, and no object stands twice
+ *   links stand in last words only, lead to nodes of this trie, and no node is linked twice
+ *   every node is in use or free; free ones are empty, and the number in use is right */
 const char *trie_check(struct trie *trie, struct trie_walk *walk);
 
 /* The same, and that every entry's object stands once in the registry. */

@@ -43,7 +43,7 @@ class Picture:
 
 
 def trie():
-    p = Picture(720, 400, 'The trie of a table')
+    p = Picture(720, 440, 'The trie of a table')
     p.text(20, 28, 'The hash of a value', bold=True)
     p.box(20, 40, 130, 30, PALE, 'tag: 16 bits')
     p.box(150, 40, 160, 30, '#ffffff')
@@ -55,16 +55,19 @@ def trie():
         p.text(left - 12, y + 19, str(row), 'end')
         for column in range(8):
             p.box(left + word * column, y, word, 28, '#ffffff')
-    # Line 2 is full: its last word is a link to a further line.
+    # Line 2 is full: its last word is a link to two lines below it.
     full = 115 + 34 * 2
     for column in range(7):
         p.box(left + word * column, full, word, 28, LIVE)
     p.box(left + word * 7, full, word, 28, PALE, 'link')
-    further = 320
-    p.text(20, further - 14, 'A further line, once nine values meet', bold=True)
-    for column in range(8):
-        p.box(left + word * column, further, word, 28, LIVE if column < 2 else '#ffffff')
-    p.arrow((left + word * 8 - 10, full + 28), (left + word * 8 - 10, further))
+    below = 320
+    p.text(20, below - 14, 'Once nine values meet: a level of two lines', bold=True)
+    for row in range(2):
+        p.text(left - 12, below + 34 * row + 19, f'bit {row}', 'end')
+        for column in range(8):
+            live = column in ((2,) if row else (3,))
+            p.box(left + word * column, below + 34 * row, word, 28, LIVE if live else '#ffffff')
+    p.arrow((left + word * 8 - 10, full + 28), (left + word * 8 - 10, below))
     # Line 1 holds one value.
     one = 115 + 34
     p.box(left + word * 3, one, word, 28, LIVE)
@@ -78,7 +81,7 @@ def trie():
     p.text(500, full + 62, 'does not keep it alive.')
     p.text(500, full + 92, 'A lookup reads one line,')
     p.text(500, full + 110, 'and the value whose tag fits.')
-    p.text(20, 385, 'Free words are white. The root grows and shrinks in place, one line at a time.')
+    p.text(20, 425, 'Free words are white. One bit of the hash chooses below. The root grows and shrinks one line at a time.')
     return p
 
 

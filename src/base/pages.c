@@ -100,6 +100,12 @@ static size_t offset_in_page(const char *at)
     return (uintptr_t)at & ((size_t)sysconf(_SC_PAGESIZE) - 1);
 }
 
+size_t pages_round(size_t size)
+{
+    size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    return (size + page - 1) / page * page;
+}
+
 bool pages_commit(void *start, size_t size)
 {
     /* What comes before in its first page is usable already, or may be. */
@@ -130,14 +136,21 @@ void pages_give_back(void *start, size_t size)
     memset(last, 0, (size_t)(end - last));
 }
 
+void pages_retire(void *start, size_t size)
+{
+    char *end = (char *)start + size, *first = start, *last = end - offset_in_page(end);
+    if (offset_in_page(first) != 0)
+        first += (size_t)sysconf(_SC_PAGESIZE) - offset_in_page(first);
+    if (first >= last)
+        return;
+    /* Fresh pages, all zero, in place of them. Where the system has no more mappings to give, they stay as they are. */
+    int before = errno;
+    (void)mmap(first, (size_t)(last - first), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    errno = before;
+}
+
 void pages_free(void *start, size_t size)
 {
     own_pages_remove(start, size);
     (void)munmap(start, size);
-}
-
-size_t pages_physical(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), size = sysconf(_SC_PAGESIZE);
-    return pages > 0 && size > 0 ? (size_t)pages * (size_t)size : (size_t)1 << 30;
 }

@@ -3,8 +3,8 @@
  * conservatively, as the collector does. Linear in what it marks; recursion of any depth costs memory outside of the
  * heap and no stack.
  *
- * Everything here but mark_prepare runs inside a collection, where nothing may be allocated: the stack of what is left
- * to search lies in address space that mark_prepare has reserved. Where it overflows, what was left out is found again
+ * Everything here but mark_prepare runs inside a collection, where nothing may be allocated from a heap: the stack of what is
+ * left to search lies in pages of the system's, and doubles. Where the system has none, what was left out is found again
  * among all marked objects. */
 #ifndef HAPAX_MARK_H
 #define HAPAX_MARK_H
@@ -13,7 +13,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Reserves what marking needs; the first call counts. False with ENOMEM. */
+/* Makes what marking needs; the first call counts. False with ENOMEM. */
 bool mark_prepare(void);
 
 /* Marks what the word points to, if anything; mark_drain goes on from there. */

@@ -213,7 +213,7 @@ static void before_fork(void)
 static void after_fork_in_parent(void)
 {
     thread_fork_parent();
-    trie_fork_parent();
+    trie_fork_done();
     registry_fork_parent();
     records_fork_done();
     single_flight_fork_parent();
@@ -224,7 +224,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     thread_fork_child();
-    trie_fork_child();
+    trie_fork_done();
     registry_fork_child();
     records_fork_done();
     malloc_memory_fork_child();

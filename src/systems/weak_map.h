@@ -23,9 +23,9 @@ struct hapax_weak_map {
     struct weak_set set;
 };
 
-/* Outside of collected memory, as long as the registry. */
+/* As long as the registry. */
 struct weak_map_outside {
-    struct trie_region region;  /* the set's */
+    struct trie_outside trie;   /* the set's */
     struct waiter waiter;       /* .base: the map */
 };
 

@@ -18,8 +18,9 @@ struct trie_object {
 
 enum { LINE_WORDS = 8 };
 
+/* Lines of a large root stand in cache lines of their own; those of a small one where the collector puts them. */
 struct trie_line {
-    _Alignas(CACHE_LINE) atomic_word words[LINE_WORDS];
+    _Alignas(16) atomic_word words[LINE_WORDS];
 };
 
 static_assert(sizeof(uintptr_t) == 8, "sixteen bits above an address");
@@ -30,42 +31,41 @@ static_assert(sizeof(uintptr_t) == 8, "sixteen bits above an address");
 #define TRIE_TAG ((uintptr_t)0xffff << 48)
 #define TRIE_ADDRESS (~TRIE_TAG & ~(uintptr_t)15)
 
-/* Sixteen bits at the top, never 0: neither an empty word nor a link has anybody's tag. */
+/* Set in the tag of every entry, and in no other word: so no entry is a pointer to the collector, wherever it finds it. */
+#define TRIE_ENTRY ((uintptr_t)1 << 48)
+
+/* Sixteen bits at the top. */
 static inline uintptr_t trie_tag(uint64_t hash)
 {
-    return (uintptr_t)((hash & TRIE_TAG) | UINT64_C(1) << 48);
+    return (uintptr_t)((hash & TRIE_TAG) | TRIE_ENTRY);
 }
 
+enum trie_movement { TRIE_RESTS, TRIE_GROWS, TRIE_SHRINKS };
+
 struct trie {
-    /* Read by every lookup. */
+    /* Written by growth. */
+    atomic_count shape;                 /* of its one stripe, while the trie is small: see lines.h */
+    struct trie_nodes *_Atomic nodes;   /* NULL: no line has overflowed yet */
+    atomic_uint waited;                 /* searches that waited for a collection to settle a word */
+    atomic_uchar level;                 /* the root has 2^level lines, or gets or loses the upper half of them */
+    atomic_uchar movement;              /* enum trie_movement */
+    struct trie_outside *outside;
+
+    struct trie_line first;             /* the first root; later it keeps what is written apart from what is read */
+
+    /* Read by lookups: hits need the first two. */
     struct trie_line *_Atomic lines;
-    atomic_count mask;          /* where to look first: never beyond the root, but perhaps of half of it */
-    unsigned stripe;            /* the first of the stripes that guard this trie */
-    atomic_bool resizing;       /* split is neither 0 nor half: writers help */
-    atomic_bool moved_out;      /* of the first lines, into the region */
-
-    struct trie_region *region; /* outside collected memory */
-    unsigned char apart[CACHE_LINE];
-
-    /* The truth about the root: log2(2 * half) << 56 | split. Changed by the resizer, who owns the stripe of the line
-     * that it splits or merges; hits do not read it. */
-    atomic_count shape;
-    atomic_uint resizer;        /* 0, or the process generation in which somebody resizes */
-
-    /* Further lines never used, those of them that are usable, and those used before; under the children lock. */
-    struct trie_line *child_next, *child_end, *child_limit;
-    struct trie_line *child_free;
-    uint64_t children_used;
-
-    atomic_count waited;        /* searches that waited for a collection to settle a word */
+    atomic_count mask;                  /* where to look first: never beyond the root, but perhaps of half of it */
+    /* The roots of the odd and the even levels, which differ while lines move out of one into the other. */
+    struct trie_line *_Atomic roots[2];
+    atomic_count *_Atomic shapes;       /* of each stripe: &shape while the trie is small */
+    atomic_uint stripe_mask;            /* the number of its stripes, less one */
+    unsigned stripe;                    /* the first of them */
 };
 
-/* Where a large trie lies: what is left to free when the trie has died. Lives outside collected memory. */
-struct trie_region {
-    void *start;
-    size_t size;                /* 0: none */
-    size_t max_lines;
-    size_t line_bytes;          /* bytes of lines that can be used */
+/* What is left to free when the trie has died. Outside of collected memory, zeroed. */
+struct trie_outside {
+    struct trie_region *_Atomic newest;
 };
 
 /* ---- Reading words ---- */

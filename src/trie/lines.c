@@ -4,14 +4,13 @@
 #include "trie/lines.h"
 
 #include "collector/collector.h"
+#include "trie/nodes.h"
 
 #include <string.h>
 
 /* ---- Stripes ---- */
 
 struct trie_stripe trie_stripes[STRIPES];
-atomic_uint trie_generation = 1;
-spin_lock trie_children_lock;
 
 void trie_wait_and_own_stripe(atomic_count *version)
 {
@@ -23,56 +22,40 @@ void trie_wait_and_own_stripe(atomic_count *version)
     }
 }
 
-void trie_own_all_stripes(const struct trie *trie)
+atomic_count *trie_own_stripe_of(struct trie *trie, uint64_t hash)
 {
-    /* In the order of their addresses, as everybody who owns several. */
-    for (unsigned i = 0; i < STRIPES; i++)
-        if ((i - trie->stripe) % STRIPES < STRIPES_OF_A_TRIE)
-            trie_wait_and_own_stripe(&trie_stripes[i].version);
+    for (;;) {
+        unsigned mask = stripe_mask_of(trie);
+        atomic_count *version = &trie_stripes[stripe_of(trie, hash, mask)].version;
+        trie_wait_and_own_stripe(version);
+        /* Meanwhile the trie may have got more stripes, which takes owning the one it had. */
+        if (likely(stripe_mask_of(trie) == mask))
+            return version;
+        leave_stripe_unchanged(version);
+    }
 }
 
-void trie_leave_all_stripes(const struct trie *trie)
+unsigned trie_own_all_stripes(struct trie *trie)
 {
-    for (unsigned i = 0; i < STRIPES_OF_A_TRIE; i++)
+    for (;;) {
+        /* In the order of their addresses, as everybody who owns several. */
+        unsigned mask = stripe_mask_of(trie);
+        for (unsigned i = 0; i < STRIPES; i++)
+            if ((i - trie->stripe) % STRIPES <= mask)
+                trie_wait_and_own_stripe(&trie_stripes[i].version);
+        if (likely(stripe_mask_of(trie) == mask))
+            return mask;
+        trie_leave_stripes(trie, mask);
+    }
+}
+
+void trie_leave_stripes(struct trie *trie, unsigned mask)
+{
+    for (unsigned i = 0; i <= mask; i++)
         leave_stripe(&trie_stripes[(trie->stripe + i) % STRIPES].version);
 }
 
-/* ---- Chains ---- */
-
-static struct trie_line *take_child(struct trie *trie)
-{
-    spin_acquire(&trie_children_lock);
-    struct trie_line *child = trie->child_free;
-    if (child != NULL) {
-        trie->child_free = next_line(child);
-        store_relaxed(&child->words[LINE_WORDS - 1], (uintptr_t)0);
-    } else if (trie->child_next < trie->child_end) {
-        child = trie->child_next++;
-    }
-    if (child != NULL)
-        trie->children_used++;
-    spin_release(&trie_children_lock);
-    return child;
-}
-
-/* The child is empty and no longer linked. A search that is still in it goes on through free lines, or those of another
- * chain, and then finds that its stripe has changed. */
-static void give_child(struct trie *trie, struct trie_line *child)
-{
-    spin_acquire(&trie_children_lock);
-    struct trie_line *next = trie->child_free;
-    store_relaxed(&child->words[LINE_WORDS - 1], next != NULL ? (uintptr_t)next | TRIE_LINK : 0);
-    trie->child_free = child;
-    trie->children_used--;
-    spin_release(&trie_children_lock);
-}
-
-static struct trie_line *last_line(struct trie_line *line)
-{
-    for (struct trie_line *next; (next = next_line(line)) != NULL;)
-        line = next;
-    return line;
-}
+/* ---- The lines below a line ---- */
 
 /* The strong object of an entry whose stripe is owned, or NULL where it is tentative or was just evicted. */
 static void *owned_strong(atomic_word *place, uintptr_t *word)
@@ -80,60 +63,6 @@ static void *owned_strong(atomic_word *place, uintptr_t *word)
     *word = load_acquire(place);
     return is_entry(*word) && (*word & TRIE_TENTATIVE) == 0 ? trie_strong(place, *word) : NULL;
 }
-
-/* Appends an empty line to a chain whose last line is full: the entry in its last word moves along. False where it
- * cannot be moved now. The stripe is owned. */
-static bool append_line(struct trie_line *last, struct trie_line *child)
-{
-    atomic_word *place = &last->words[LINE_WORDS - 1];
-    uintptr_t word;
-    void *object = owned_strong(place, &word);
-    if (object == NULL)
-        return false;
-    store_relaxed(&child->words[0], word);
-    /* Release: the child is filled before it is linked. The object is held, so the word has not changed. */
-    store_release(place, (uintptr_t)child | TRIE_LINK);
-    keep_reachable(object);
-    return true;
-}
-
-enum step trie_place_in_chain(struct trie *trie, struct trie_line *home, uint64_t hash, atomic_word **place)
-{
-    for (struct trie_line *line = home; line != NULL; line = next_line(line))
-        if ((*place = empty_place(line, hash)) != NULL)
-            return STEP_DONE;
-    struct trie_line *child = take_child(trie);
-    if (child == NULL)
-        return STEP_MORE_CHILDREN;
-    if (!append_line(last_line(home), child)) {
-        give_child(trie, child);
-        return STEP_UNSETTLED;
-    }
-    *place = &child->words[1];
-    return STEP_DONE;
-}
-
-static bool has_no_entry(const struct trie_line *line)
-{
-    for (unsigned i = 0; i < LINE_WORDS; i++)
-        if (is_entry(load_relaxed(&line->words[i])))
-            return false;
-    return true;
-}
-
-void trie_drop_empty_line(struct trie *trie, struct trie_line *line)
-{
-    for (struct trie_line *next; (next = next_line(line)) != NULL; line = next) {
-        if (!has_no_entry(next))
-            continue;
-        /* Release: whoever follows the link finds its line as filled as through the one that goes. */
-        store_release(&line->words[LINE_WORDS - 1], load_relaxed(&next->words[LINE_WORDS - 1]));
-        give_child(trie, next);
-        return;
-    }
-}
-
-/* ---- Moving entries ---- */
 
 /* The strong object of an entry, or NULL where there is none; false where it is tentative. The stripe is owned. */
 static inline bool settled_entry(atomic_word *place, struct trie_object **object)
@@ -145,25 +74,159 @@ static inline bool settled_entry(atomic_word *place, struct trie_object **object
     return true;
 }
 
+/* The highest bit that tells the entries of a full line, and a hash that comes to them, apart: the tags say it, as long as
+ * they differ. 0 where all 64 bits are equal. */
+static enum step telling_bit(struct trie_line *line, uint64_t hash, unsigned *bit)
+{
+    uint64_t differ = 0;
+    for (unsigned i = 0; i < LINE_WORDS; i++)
+        differ |= (load_relaxed(&line->words[i]) ^ trie_tag(hash)) & TRIE_TAG & ~TRIE_ENTRY;
+    for (unsigned i = 0; i < LINE_WORDS && differ == 0; i++) {
+        struct trie_object *object;
+        if (!settled_entry(&line->words[i], &object))
+            return STEP_UNSETTLED;
+        if (object != NULL)
+            differ = object->hash ^ hash;
+    }
+    *bit = differ != 0 ? 63 - (unsigned)__builtin_clzll(differ) : 0;
+    return STEP_DONE;
+}
+
+/* Links a node below a full line: the entry in the line's last word moves into it. */
+static enum step append_node(struct trie *trie, struct trie_line *line, uint64_t hash)
+{
+    unsigned bit;
+    enum step step = telling_bit(line, hash, &bit);
+    struct trie_node *node = step == STEP_DONE ? trie_take_node(trie) : NULL;
+    if (node == NULL)
+        return step == STEP_DONE ? STEP_MORE_NODES : step;
+    atomic_word *last = &line->words[LINE_WORDS - 1];
+    struct trie_object *object;
+    if (!settled_entry(last, &object)) {
+        trie_give_node(trie, node);
+        return STEP_UNSETTLED;
+    }
+    if (object != NULL)
+        store_relaxed(&node->lines[object->hash >> bit & 1].words[trie_favourite(object->hash)],
+                      entry_of(object, object->hash));
+    /* Release: the node is filled before it is linked. The object is held, so the word has not changed. */
+    store_release(last, link_to(node, bit));
+    keep_reachable(object);
+    return STEP_DONE;
+}
+
+enum step trie_place(struct trie *trie, struct trie_line *home, uint64_t hash, atomic_word **place)
+{
+    for (struct trie_line *line = home, *next;; line = next) {
+        if ((*place = empty_place(line, hash)) != NULL)
+            return STEP_DONE;
+        if ((next = next_line(line, hash)) != NULL)
+            continue;
+        enum step step = append_node(trie, line, hash);
+        if (step != STEP_DONE)
+            return step;
+        next = next_line(line, hash);
+    }
+}
+
+static bool has_no_entry(const struct trie_line *line)
+{
+    for (unsigned i = 0; i < LINE_WORDS; i++)
+        if (is_entry(load_relaxed(&line->words[i])))
+            return false;
+    return true;
+}
+
+/* Takes out the nodes just below a line that have no entries, and at most one node below them. */
+static void drop_empty_nodes_below(struct trie *trie, struct trie_line *line)
+{
+    for (uintptr_t word; is_link(word = last_word(line));) {
+        struct trie_node *node = node_of(word);
+        uintptr_t low = last_word(&node->lines[0]), high = last_word(&node->lines[1]);
+        if (!has_no_entry(&node->lines[0]) || !has_no_entry(&node->lines[1]) || (low != 0 && high != 0))
+            return;
+        /* Release: whoever follows the link finds its node as filled as through the one that goes. */
+        store_release(&line->words[LINE_WORDS - 1], low | high);
+        trie_give_node(trie, node);
+    }
+}
+
+/* The same for all below a line. Calls itself where both lines of a node have others below: see trie_each_line. */
+static void drop_all_empty_nodes(struct trie *trie, struct trie_line *line)
+{
+    for (;;) {
+        drop_empty_nodes_below(trie, line);
+        uintptr_t word = last_word(line);
+        if (!is_link(word))
+            return;
+        struct trie_line *low = &node_of(word)->lines[0], *high = &node_of(word)->lines[1];
+        if (is_link(last_word(low)) && is_link(last_word(high))) {
+            drop_all_empty_nodes(trie, low);
+            drop_all_empty_nodes(trie, high);
+            drop_empty_nodes_below(trie, line);
+            return;
+        }
+        line = is_link(last_word(low)) ? low : high;
+    }
+}
+
+void trie_drop_empty_nodes(struct trie *trie, struct trie_line *home, uint64_t hash)
+{
+    for (struct trie_line *line = home; line != NULL; line = next_line(line, hash))
+        drop_empty_nodes_below(trie, line);
+}
+
+bool trie_each_line(struct trie_line *line, trie_visit_line *visit, void *context)
+{
+    for (;;) {
+        if (!visit(line, context))
+            return false;
+        uintptr_t word = last_word(line);
+        if (!is_link(word))
+            return true;
+        struct trie_line *low = &node_of(word)->lines[0], *high = &node_of(word)->lines[1];
+        bool low_is_last = !is_link(last_word(low)), high_is_last = !is_link(last_word(high));
+        /* Calls itself only where both lines have others below: on any way down, a bit does that once at most. */
+        if (!(low_is_last ? visit(low, context) : high_is_last ? visit(high, context) : trie_each_line(low, visit, context)))
+            return false;
+        line = low_is_last || !high_is_last ? high : low;
+    }
+}
+
+/* ---- Moving entries ---- */
+
+struct holding {
+    struct hold *hold;
+    uint64_t bits;
+};
+
+static bool hold_entries_of(struct trie_line *line, void *context)
+{
+    struct holding *holding = context;
+    struct hold *hold = holding->hold;
+    for (unsigned i = 0; i < LINE_WORDS; i++) {
+        struct trie_object *object;
+        if (!settled_entry(&line->words[i], &object))
+            return false;
+        if (object == NULL || (holding->bits != 0 && (object->hash & holding->bits) == 0))
+            continue;
+        if (hold->count < hold->room) {
+            hold->objects[hold->count] = object;
+            if (unlikely(hold->is_told))
+                collector_wrote(&hold->objects[hold->count]);
+            keep_reachable(object);
+        }
+        hold->count++;
+    }
+    return true;
+}
+
 enum step trie_hold_entries(struct trie_line *line, uint64_t bits, struct hold *hold)
 {
+    struct holding holding = {hold, bits};
     hold->count = 0;
-    for (; line != NULL; line = next_line(line)) {
-        for (unsigned i = 0; i < LINE_WORDS; i++) {
-            struct trie_object *object;
-            if (!settled_entry(&line->words[i], &object))
-                return STEP_UNSETTLED;
-            if (object == NULL || (bits != 0 && (object->hash & bits) == 0))
-                continue;
-            if (hold->count < hold->room) {
-                hold->objects[hold->count] = object;
-                if (unlikely(hold->is_told))
-                    collector_wrote(hold->objects);
-                keep_reachable(object);
-            }
-            hold->count++;
-        }
-    }
+    if (!trie_each_line(line, hold_entries_of, &holding))
+        return STEP_UNSETTLED;
     return hold->count <= hold->room ? STEP_DONE : STEP_MORE_HOLD;
 }
 
@@ -181,10 +244,10 @@ bool trie_hold_more(struct hold *hold, void **on_stack)
     return true;
 }
 
-static void erase_entry(struct trie_line *line, const struct trie_object *object)
+static void erase_entry(struct trie_line *home, const struct trie_object *object)
 {
     uintptr_t entry = entry_of(object, object->hash);
-    for (; line != NULL; line = next_line(line))
+    for (struct trie_line *line = home; line != NULL; line = next_line(line, object->hash))
         for (unsigned i = 0; i < LINE_WORDS; i++)
             if (load_relaxed(&line->words[i]) == entry) {
                 store_relaxed(&line->words[i], (uintptr_t)0);
@@ -192,83 +255,90 @@ static void erase_entry(struct trie_line *line, const struct trie_object *object
             }
 }
 
-/* Pulls entries of further lines into holes nearer to the root, as far as that can be done now. The stripe is owned. */
-static void tighten_chain(struct trie *trie, struct trie_line *home)
+/* Pulls entries of a line below into holes on their way to it; false: there are none. */
+static bool pull_up(struct trie_line *line, void *context)
 {
-    for (struct trie_line *line; (line = last_line(home)) != home;) {
-        for (unsigned i = 0; i < LINE_WORDS; i++) {
-            uintptr_t word;
-            struct trie_object *object = owned_strong(&line->words[i], &word);
-            if (object == NULL && is_entry(word))
-                return;
-            if (object == NULL)
-                continue;
-            atomic_word *place = NULL;
-            for (struct trie_line *at = home; at != line && place == NULL; at = next_line(at))
-                place = empty_place(at, object->hash);
-            if (place == NULL)
-                return;
-            store_relaxed(place, word);
-            store_relaxed(&line->words[i], (uintptr_t)0);
-            keep_reachable(object);
-        }
-        trie_drop_empty_line(trie, home);
+    struct trie_line *home = context;
+    for (unsigned i = 0; line != home && i < LINE_WORDS; i++) {
+        uintptr_t word;
+        struct trie_object *object = owned_strong(&line->words[i], &word);
+        if (object == NULL)
+            continue;
+        atomic_word *place = NULL;
+        for (struct trie_line *at = home; at != line && place == NULL; at = next_line(at, object->hash))
+            place = empty_place(at, object->hash);
+        if (place == NULL)
+            return false;
+        store_relaxed(place, word);
+        store_relaxed(&line->words[i], (uintptr_t)0);
+        keep_reachable(object);
     }
+    return true;
 }
 
-enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct trie_line *to, uint64_t bits,
-                            struct hold *hold)
+/* Brings entries nearer to the root, as far as that can be done now. The stripe is owned. */
+static void tighten(struct trie *trie, struct trie_line *home)
 {
-    enum step step = trie_hold_entries(from, bits, hold);
+    if (!is_link(last_word(home)))
+        return;
+    trie_each_line(home, pull_up, home);
+    drop_all_empty_nodes(trie, home);
+}
+
+enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct trie_line *low, struct trie_line *high,
+                            uint64_t bit, struct hold *hold)
+{
+    enum step step = trie_hold_entries(from, from == low ? bit : 0, hold);
     if (step != STEP_DONE)
         return step;
-    size_t moved = 0;
-    for (atomic_word *place; moved < hold->count; moved++) {
-        const struct trie_object *object = hold->objects[moved];
-        step = trie_place_in_chain(trie, to, object->hash, &place);
+    /* First all get their new places, and where one cannot have any now, give them up: the old ones are as they were. */
+    size_t placed = 0;
+    for (atomic_word *place; placed < hold->count; placed++) {
+        const struct trie_object *object = hold->objects[placed];
+        step = trie_place(trie, object->hash & bit ? high : low, object->hash, &place);
         if (step != STEP_DONE)
             break;
         store_relaxed(place, entry_of(object, object->hash));
-        erase_entry(from, object);
     }
-    /* Take back what was moved where not everything could be. Its old places are still empty. */
-    while (step != STEP_DONE && moved-- > 0) {
-        const struct trie_object *object = hold->objects[moved];
-        atomic_word *place;
-        erase_entry(to, object);
-        trie_place_in_chain(trie, from, object->hash, &place);
-        store_relaxed(place, entry_of(object, object->hash));
+    for (size_t i = 0; i < placed; i++) {
+        const struct trie_object *object = hold->objects[i];
+        erase_entry(step == STEP_DONE ? from : object->hash & bit ? high : low, object);
     }
-    tighten_chain(trie, from);
+    tighten(trie, from);
+    tighten(trie, low);
+    tighten(trie, high);
     /* The array is searched by the collector until here; nothing stays held by what is left in it. */
     memset(hold->objects, 0, hold->count * sizeof *hold->objects);
     keep_reachable(hold->objects);
     return step;
 }
 
-enum step trie_split_line(struct trie_line *below, struct trie_line *above, uint64_t bit)
+enum step trie_split_line(struct trie_line *from, struct trie_line *low, struct trie_line *high, uint64_t bit)
 {
     void *held[LINE_WORDS];
-    unsigned char from[LINE_WORDS];
-    unsigned count = 0, used = 0;
+    unsigned char places[LINE_WORDS];
+    unsigned count = 0, used[2] = {0};
+    uint64_t moving = from == low ? bit : ~UINT64_C(0);
     for (unsigned i = 0; i < LINE_WORDS; i++) {
         struct trie_object *object;
-        if (!settled_entry(&below->words[i], &object))
+        if (!settled_entry(&from->words[i], &object))
             return STEP_UNSETTLED;
         if (object == NULL)
             continue;
         held[count] = object;
-        from[count] = (unsigned char)i;
-        count += (object->hash & bit) != 0;
+        places[count] = (unsigned char)i;
+        count += ((object->hash | ~bit) & moving) != 0;
     }
     keep_reachable(held);
     for (unsigned i = 0; i < count; i++) {
-        unsigned place = trie_favourite(((struct trie_object *)held[i])->hash);
-        if (used >> place & 1)
-            place = (unsigned)__builtin_ctz(~used);
-        used |= 1u << place;
-        store_relaxed(&above->words[place], load_relaxed(&below->words[from[i]]));
-        store_relaxed(&below->words[from[i]], (uintptr_t)0);
+        uint64_t hash = ((struct trie_object *)held[i])->hash;
+        bool up = (hash & bit) != 0;
+        unsigned place = trie_favourite(hash);
+        if (used[up] >> place & 1)
+            place = (unsigned)__builtin_ctz(~used[up]);
+        used[up] |= 1u << place;
+        store_relaxed(&(up ? high : low)->words[place], load_relaxed(&from->words[places[i]]));
+        store_relaxed(&from->words[places[i]], (uintptr_t)0);
     }
     /* Searched by the collector until here; nothing stays held by what is left in it. */
     memset(held, 0, sizeof held);

@@ -1,23 +1,16 @@
 /* SPDX-License-Identifier: MIT */
-/* The lines of a trie, as its own files see them: which line is a hash's, who owns it, what stands in it, and how entries
- * move from one to another. */
+/* The lines of a trie, as its own files see them: which line is a hash's, who owns it, and how entries move from one to
+ * another. */
 #ifndef HAPAX_TRIE_LINES_H
 #define HAPAX_TRIE_LINES_H
 
-#include "trie/layout.h"
-
-enum {
-    FIRST_LOG = 6,                          /* the first root has 64 lines, as many as a trie has stripes: a line and
-                                             * the one it is split into always have the same stripe */
-    FIRST_LINES = 1 << FIRST_LOG,
-    FIRST_CHILDREN = FIRST_LINES - 1,       /* with the lines just below two pages of the collector's */
-    STRIPES = 256,
-    STRIPES_OF_A_TRIE = FIRST_LINES,
-    LINE_BYTES = sizeof(struct trie_line),
-};
+#include "trie/words.h"
 
 /* ---- Which line ---- */
 
+/* The shape of a stripe: log2(2 * half) << 56 | split. Its lines below `split` have been split into one of the same
+ * number and one half further up; the others, below half, have not. Where all have been, the stripe has the shape of
+ * the next level, none split. */
 #define SHAPE(log, split) ((uint64_t)(log) << 56 | (split))
 
 static inline unsigned shape_log(uint64_t shape)
@@ -35,47 +28,39 @@ static inline uint64_t shape_half(uint64_t shape)
     return UINT64_C(1) << (shape_log(shape) - 1);
 }
 
-static inline uint64_t home_index(uint64_t shape, uint64_t hash)
+/* How many stripes there are, less one. Acquire: their shapes are there. */
+static inline unsigned stripe_mask_of(struct trie *trie)
 {
-    uint64_t half = shape_half(shape), low = hash & (half - 1);
-    return low < shape_split(shape) ? hash & (2 * half - 1) : low;
+    return load_acquire(&trie->stripe_mask);
 }
 
-static inline struct trie_line *home_line(struct trie *trie, uint64_t hash)
+static inline atomic_count *shape_of(struct trie *trie, uint64_t hash, unsigned mask)
 {
-    /* Acquire: lines of this shape are there. */
-    uint64_t shape = load_acquire(&trie->shape);
-    return load_acquire(&trie->lines) + home_index(shape, hash);
+    return load_acquire(&trie->shapes) + ((unsigned)(hash >> RUN_LOG) & mask);   /* acquire: they are filled in */
 }
 
-/* ---- What stands in it ---- */
-
-static inline struct trie_line *next_line(const struct trie_line *line)
+static inline struct trie_line *root_of_level(struct trie *trie, unsigned level)
 {
-    /* Acquire: a line is linked in after it has been filled. */
-    uintptr_t word = load_acquire(&line->words[LINE_WORDS - 1]);
-    return word & TRIE_LINK ? (struct trie_line *)(word & TRIE_ADDRESS) : NULL;
+    return load_relaxed(&trie->roots[level & 1]);
 }
 
-static inline bool is_entry(uintptr_t word)
+/* Where a hash stands once its line has been split, and where before. */
+static inline struct trie_line *line_when_split(struct trie *trie, uint64_t shape, uint64_t hash)
 {
-    return (word & TRIE_TAG) != 0;
+    return root_of_level(trie, shape_log(shape)) + (hash & (2 * shape_half(shape) - 1));
 }
 
-static inline uintptr_t entry_of(const struct trie_object *object, uint64_t hash)
+static inline struct trie_line *line_before_split(struct trie *trie, uint64_t shape, uint64_t hash)
 {
-    return (uintptr_t)object | trie_tag(hash);
+    return root_of_level(trie, shape_log(shape) - 1) + (hash & (shape_half(shape) - 1));
 }
 
-static inline atomic_word *empty_place(struct trie_line *line, uint64_t hash)
+static inline struct trie_line *home_line(struct trie *trie, uint64_t hash, unsigned mask)
 {
-    atomic_word *favourite = &line->words[trie_favourite(hash)];
-    if (load_relaxed(favourite) == 0)
-        return favourite;
-    for (unsigned i = 0; i < LINE_WORDS; i++)
-        if (load_relaxed(&line->words[i]) == 0)
-            return &line->words[i];
-    return NULL;
+    /* Acquire: the roots and lines of this shape are there. */
+    uint64_t shape = load_acquire(shape_of(trie, hash, mask));
+    return (hash & (shape_half(shape) - 1)) < shape_split(shape) ? line_when_split(trie, shape, hash)
+                                                                 : line_before_split(trie, shape, hash);
 }
 
 /* ---- Who owns it ---- */
@@ -87,9 +72,9 @@ struct trie_stripe {
 };
 extern struct trie_stripe trie_stripes[STRIPES];
 
-static inline atomic_count *stripe_of(const struct trie *trie, uint64_t hash)
+static inline unsigned stripe_of(const struct trie *trie, uint64_t hash, unsigned mask)
 {
-    return &trie_stripes[(trie->stripe + (hash & (STRIPES_OF_A_TRIE - 1))) % STRIPES].version;
+    return (trie->stripe + ((unsigned)(hash >> RUN_LOG) & mask)) % STRIPES;
 }
 
 static inline bool own_stripe(atomic_count *version, uint64_t even)
@@ -115,15 +100,21 @@ static inline void leave_stripe_unchanged(atomic_count *version)
     store_release(version, load_relaxed(version) - 1);
 }
 
+/* Waits until the stripe of the hash is owned; answers its version. Whoever owns the first stripe of a trie may change how
+ * it moves and where its roots lie, and nobody else. */
+atomic_count *trie_own_stripe_of(struct trie *trie, uint64_t hash);
+static inline atomic_count *trie_own_first_stripe(struct trie *trie)
+{
+    return trie_own_stripe_of(trie, 0);
+}
+
+/* Waits until all stripes of the trie are owned, as they have to be where its level changes: whoever owns one goes by it.
+ * Answers what they are left with. */
+unsigned trie_own_all_stripes(struct trie *trie);
+void trie_leave_stripes(struct trie *trie, unsigned mask);
+
+/* Waits until this stripe is owned, whoever uses it. */
 void trie_wait_and_own_stripe(atomic_count *version);
-void trie_own_all_stripes(const struct trie *trie);
-void trie_leave_all_stripes(const struct trie *trie);
-
-/* Counts the forks that this process descends from: a resizer of an earlier generation is gone. */
-extern atomic_uint trie_generation;
-
-/* Protects further lines that are free, in every trie. Held inside a stripe, never the other way round. */
-extern spin_lock trie_children_lock;
 
 /* ---- Changing it: the stripe is owned ---- */
 
@@ -132,13 +123,17 @@ enum step {
     STEP_DONE,
     STEP_UNSETTLED,       /* a word is tentative: after the collection */
     STEP_MORE_HOLD,       /* hold->count objects have to be held */
-    STEP_MORE_CHILDREN,
+    STEP_MORE_NODES,
 };
 
-/* Where the next entry goes into a chain; a further line is taken where it is full. */
-enum step trie_place_in_chain(struct trie *trie, struct trie_line *home, uint64_t hash, atomic_word **place);
-/* Takes a further line without entries out of a chain. */
-void trie_drop_empty_line(struct trie *trie, struct trie_line *line);
+/* Where the next entry with this hash goes below a line; a node is taken where the way ends in a full line. */
+enum step trie_place(struct trie *trie, struct trie_line *home, uint64_t hash, atomic_word **place);
+/* Takes nodes without entries out of the way of a hash. */
+void trie_drop_empty_nodes(struct trie *trie, struct trie_line *home, uint64_t hash);
+
+/* Calls visit for a line, and for all below it, each before those below it, until it answers false. */
+typedef bool trie_visit_line(struct trie_line *line, void *context);
+bool trie_each_line(struct trie_line *line, trie_visit_line *visit, void *context);
 
 /* Objects that are held while their entries stand in two places; scanned by the collector. */
 struct hold {
@@ -147,18 +142,18 @@ struct hold {
     bool is_told;           /* not on the stack: the collector is told of what is written */
 };
 
-/* Holds the objects of a chain whose hash has one of the bits (all: 0). */
+/* Holds the objects of a line, and of those below it, whose hash has one of the bits (all: 0). */
 enum step trie_hold_entries(struct trie_line *line, uint64_t bits, struct hold *hold);
 /* Room for as many objects as the last attempt wanted. */
 bool trie_hold_more(struct hold *hold, void **on_stack);
 
-/* Moves the entries whose hash has one of the bits (all: 0) from one chain to another. The stripe of both is owned:
- * searches in it wait, so an entry need not be in its new place before it leaves the old one for their sake; for the
- * collector's sake its object is held throughout. */
-enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct trie_line *to, uint64_t bits,
-                            struct hold *hold);
-/* trie_move_entries for a line that has no further ones, as nearly all, into an empty one: once all that moves is held,
- * nothing can fail. */
-enum step trie_split_line(struct trie_line *below, struct trie_line *above, uint64_t bit);
+/* Moves the entries of a line to `low`, or, where their hash has the bit, to `high`; `from` may be `low`. The stripe of all is
+ * owned: searches in it wait, so an entry need not be in its new place before it leaves the old one for their sake; for
+ * the collector's sake its object is held throughout. All is moved, or nothing. */
+enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct trie_line *low, struct trie_line *high,
+                            uint64_t bit, struct hold *hold);
+/* The same for lines with none below them, as nearly all, where the two are empty (or `low` is `from`): once all that moves
+ * is held, nothing can fail. */
+enum step trie_split_line(struct trie_line *from, struct trie_line *low, struct trie_line *high, uint64_t bit);
 
 #endif

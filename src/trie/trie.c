@@ -5,39 +5,31 @@
 
 #include "collector/collector.h"
 #include "trie/lines.h"
+#include "trie/nodes.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
 
-bool trie_init(struct trie *trie, struct trie_region *region)
+void trie_init(struct trie *trie, struct trie_outside *outside)
 {
     static atomic_uint made;
-    /* Zeroed like all scanned memory; but the collector must not take words for pointers. */
-    struct trie_line *lines = collector_alloc_plain((FIRST_LINES + FIRST_CHILDREN) * LINE_BYTES);
-    if (lines == NULL) {
-        errno = ENOMEM;
-        return false;
-    }
-    assert((uintptr_t)lines % CACHE_LINE == 0);
-    memset((void *)lines, 0, (FIRST_LINES + FIRST_CHILDREN) * LINE_BYTES);
     trie->stripe = add_relaxed(&made, 1u) * 37 % STRIPES;
-    trie->child_next = lines + FIRST_LINES;
-    trie->child_end = trie->child_limit = lines + FIRST_LINES + FIRST_CHILDREN;
-    trie->region = region;
-    store_relaxed(&trie->shape, SHAPE(FIRST_LOG, FIRST_LINES / 2));
-    store_relaxed(&trie->lines, lines);
-    store_relaxed(&trie->mask, (uint64_t)FIRST_LINES - 1);
-    return true;
+    trie->outside = outside;
+    store_relaxed(&trie->shape, SHAPE(1, UINT64_C(0)));
+    store_relaxed(&trie->shapes, &trie->shape);
+    store_relaxed(&trie->roots[0], &trie->first);
+    store_relaxed(&trie->roots[1], &trie->first);
+    store_relaxed(&trie->lines, &trie->first);
 }
 
 /* ---- Searching and inserting ---- */
 
 /* False: an entry that may be the one is tentative. */
-static bool search(struct trie *trie, uint64_t hash, trie_equal *equal, const void *key, void **found)
+static inline bool search(struct trie_line *home, uint64_t hash, trie_equal *equal, const void *key, void **found)
 {
     *found = NULL;
-    for (struct trie_line *line = home_line(trie, hash); line != NULL; line = next_line(line)) {
+    for (struct trie_line *line = home; line != NULL; line = next_line(line, hash)) {
         for (uint32_t match = line_match(line, hash); match != 0; match &= match - 1) {
             atomic_word *place = &line->words[(unsigned)__builtin_ctz(match) / 4];
             void *object = NULL;
@@ -58,18 +50,22 @@ static bool search(struct trie *trie, uint64_t hash, trie_equal *equal, const vo
     return true;
 }
 
+/* A ticket names the stripe that was searched under, and its version: a trie gets more stripes as it grows. */
+#define TICKET_STRIPE_SHIFT 56
+
 void *trie_find(struct trie *trie, uint64_t hash, trie_equal *equal, const void *key, uint64_t *ticket)
 {
-    atomic_count *version = stripe_of(trie, hash);
     for (unsigned turns = 0;;) {
-        /* Acquire: what was written under earlier versions is seen. */
+        unsigned mask = stripe_mask_of(trie), stripe = stripe_of(trie, hash, mask);
+        atomic_count *version = &trie_stripes[stripe].version;
+        /* Acquire: what was written under earlier versions is seen, and so whether the stripe is still the hash's. */
         uint64_t before = load_acquire(version);
-        if (before & 1) {
+        if (unlikely((before & 1) != 0 || stripe_mask_of(trie) != mask)) {
             sync_wait_step(&turns);
             continue;
         }
         void *found;
-        if (!search(trie, hash, equal, key, &found)) {
+        if (!search(home_line(trie, hash, mask), hash, equal, key, &found)) {
             add_relaxed(&trie->waited, 1u);
             collector_wait();
             continue;
@@ -77,7 +73,7 @@ void *trie_find(struct trie *trie, uint64_t hash, trie_equal *equal, const void 
         if (found != NULL)
             return found;
         if (load_acquire(version) == before) {
-            *ticket = before;
+            *ticket = (uint64_t)stripe << TICKET_STRIPE_SHIFT | before;
             return NULL;
         }
     }
@@ -86,30 +82,33 @@ void *trie_find(struct trie *trie, uint64_t hash, trie_equal *equal, const void 
 enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket, atomic_word *announced)
 {
     uint64_t hash = object->hash;
-    atomic_count *version = stripe_of(trie, hash);
-    if (unlikely(!own_stripe(version, ticket)))
+    atomic_count *version = &trie_stripes[ticket >> TICKET_STRIPE_SHIFT].version;
+    if (unlikely(!own_stripe(version, ticket & ((UINT64_C(1) << TICKET_STRIPE_SHIFT) - 1))))
         return TRIE_CHANGED;
-    struct trie_line *home = home_line(trie, hash);
+    struct trie_line *home = home_line(trie, hash, stripe_mask_of(trie));
     atomic_word *place = empty_place(home, hash);
-    enum step step = likely(place != NULL) ? STEP_DONE : trie_place_in_chain(trie, home, hash, &place);
+    enum step step = likely(place != NULL) ? STEP_DONE : trie_place(trie, home, hash, &place);
     if (unlikely(step != STEP_DONE)) {
         leave_stripe_unchanged(version);
-        return step == STEP_MORE_CHILDREN ? TRIE_CROWDED : TRIE_UNSETTLED;
+        return step == STEP_MORE_NODES ? TRIE_CROWDED : TRIE_UNSETTLED;
     }
     /* Release, both: publish the object's contents. */
     store_release(announced, (uintptr_t)object);
     store_release(place, entry_of(object, hash));
-    if (unlikely(next_line(home) != NULL))
-        trie_drop_empty_line(trie, home);
+    if (unlikely(is_link(last_word(home))))
+        trie_drop_empty_nodes(trie, home, hash);
     leave_stripe(version);
     return TRIE_DONE;
 }
 
 /* ---- The steps of a collection ---- */
 
-static atomic_word *find_place(struct trie_line *line, uintptr_t entry)
+static atomic_word *find_place(struct trie_line *home, uint64_t hash, uintptr_t entry)
 {
-    for (; line != NULL; line = next_line(line))
+    atomic_word *favourite = &home->words[trie_favourite(hash)];
+    if (likely(load_relaxed(favourite) == entry))
+        return favourite;
+    for (struct trie_line *line = home; line != NULL; line = next_line(line, hash))
         for (unsigned i = 0; i < LINE_WORDS; i++)
             if (load_relaxed(&line->words[i]) == entry)
                 return &line->words[i];
@@ -118,10 +117,10 @@ static atomic_word *find_place(struct trie_line *line, uintptr_t entry)
 
 void trie_remove(struct trie *trie, struct trie_object *object)
 {
-    atomic_count *version = stripe_of(trie, object->hash);
-    trie_wait_and_own_stripe(version);
+    uint64_t hash = object->hash;
+    atomic_count *version = trie_own_stripe_of(trie, hash);
     /* Held, it is not in doubt, and nobody moves it while the stripe is owned. */
-    atomic_word *place = find_place(home_line(trie, object->hash), entry_of(object, object->hash));
+    atomic_word *place = find_place(home_line(trie, hash, stripe_mask_of(trie)), hash, entry_of(object, hash));
     if (place != NULL)
         store_relaxed(place, (uintptr_t)0);     /* leaving the stripe releases it */
     leave_stripe(version);
@@ -129,15 +128,15 @@ void trie_remove(struct trie *trie, struct trie_object *object)
 
 atomic_word *trie_doubt(struct trie *trie, struct trie_object *object)
 {
-    uint64_t hash = object->hash, shape = load_relaxed(&trie->shape), half = shape_half(shape);
-    struct trie_line *lines = load_relaxed(&trie->lines);
+    unsigned mask = stripe_mask_of(trie);
+    uint64_t hash = object->hash, shape = load_relaxed(shape_of(trie, hash, mask));
     uintptr_t entry = entry_of(object, hash);
-    atomic_word *place = find_place(&lines[home_index(shape, hash)], entry);
-    if (place == NULL) {
-        /* Its line may have been caught between being split or merged and the change of shape. */
-        place = find_place(&lines[hash & (half - 1)], entry);
-        if (place == NULL && hash & half)
-            place = find_place(&lines[hash & (2 * half - 1)], entry);
+    atomic_word *place = find_place(home_line(trie, hash, mask), hash, entry);
+    /* Its line may have been caught amidst being split or merged. At a level that has not begun there is none other. */
+    if (place == NULL && shape_log(shape) <= load_relaxed(&trie->level)) {
+        place = find_place(line_before_split(trie, shape, hash), hash, entry);
+        if (place == NULL)
+            place = find_place(line_when_split(trie, shape, hash), hash, entry);
     }
     if (place != NULL)
         store_relaxed(place, entry | TRIE_TENTATIVE);   /* the world is stopped */
@@ -155,46 +154,69 @@ void *trie_settle(atomic_word *place, bool (*survived)(const void *object))
     return lives ? object : NULL;
 }
 
-/* ---- Measuring ---- */
-
-void trie_measure(struct trie *trie, struct trie_size *size)
-{
-    uint64_t shape = load_acquire(&trie->shape), lines = shape_half(shape) + shape_split(shape);
-    struct trie_line *root = load_acquire(&trie->lines);
-    spin_acquire(&trie_children_lock);
-    uint64_t children = trie->children_used;
-    spin_release(&trie_children_lock);
-    uint64_t levels = 1;
-    for (uint64_t i = 0; i < lines; i++) {
-        uint64_t level = 1;
-        for (struct trie_line *line = &root[i]; (line = next_line(line)) != NULL && level <= children;)
-            level++;
-        if (level > levels)
-            levels = level;
-    }
-    size->slots = (lines + children) * LINE_WORDS;
-    size->levels = levels;
-    size->bytes = (lines + children) * LINE_BYTES;
-}
-
 /* ---- Around a fork ---- */
 
 void trie_fork_prepare(void)
 {
     for (unsigned i = 0; i < STRIPES; i++)
         trie_wait_and_own_stripe(&trie_stripes[i].version);
-    spin_acquire(&trie_children_lock);
+    trie_fork_own_nodes();
 }
 
-void trie_fork_parent(void)
+void trie_fork_done(void)
 {
-    spin_release(&trie_children_lock);
+    trie_fork_leave_nodes();
     for (unsigned i = 0; i < STRIPES; i++)
         leave_stripe(&trie_stripes[i].version);
 }
 
-void trie_fork_child(void)
+/* ---- Measuring ---- */
+
+/* The longest way down from a line; counts the line as the first. A list is as long as it is. */
+static uint64_t depth_of(const struct trie_line *line)
 {
-    add_relaxed(&trie_generation, 1u);
-    trie_fork_parent();
+    uint64_t depth = 1;
+    for (uintptr_t word; is_link(word = last_word(line)); depth++) {
+        const struct trie_line *low = &node_of(word)->lines[0], *high = &node_of(word)->lines[1];
+        bool low_is_last = !is_link(last_word(low));
+        if (!low_is_last && is_link(last_word(high))) {
+            uint64_t below_low = depth_of(low), below_high = depth_of(high);
+            return depth + (below_low > below_high ? below_low : below_high);
+        }
+        line = low_is_last ? high : low;
+    }
+    return depth;
+}
+
+/* How many lines the stripe has at its shape; a small trie's has them all. */
+static uint64_t lines_of_shape(uint64_t shape, unsigned stripes)
+{
+    uint64_t half = shape_half(shape), split = shape_split(shape);
+    return stripes == 1 ? half + split : half / stripes + (split >> SMALL_LOG << RUN_LOG) + split % RUN;
+}
+
+/* Lines on the way from one to a link are not moved while the stripe is owned. */
+static void measure_line(struct trie *trie, uint64_t hash, uint64_t *levels)
+{
+    if (likely(!is_link(last_word(home_line(trie, hash, stripe_mask_of(trie))))))
+        return;
+    atomic_count *version = trie_own_stripe_of(trie, hash);
+    uint64_t depth = depth_of(home_line(trie, hash, stripe_mask_of(trie)));
+    leave_stripe_unchanged(version);
+    if (depth > *levels)
+        *levels = depth;
+}
+
+void trie_measure(struct trie *trie, struct trie_size *size)
+{
+    unsigned stripes = stripe_mask_of(trie) + 1;
+    uint64_t lines = 0, most = UINT64_C(1) << load_acquire(&trie->level), levels = 1;
+    for (unsigned stripe = 0; stripe < stripes; stripe++)
+        lines += lines_of_shape(load_acquire(&load_acquire(&trie->shapes)[stripe]), stripes);
+    for (uint64_t line = 0; line < most; line++)
+        measure_line(trie, line, &levels);
+    uint64_t nodes = trie_nodes_used(trie);
+    size->slots = (lines + 2 * nodes) * LINE_WORDS;
+    size->levels = levels;
+    size->bytes = (lines + 2 * nodes) * LINE_BYTES;
 }

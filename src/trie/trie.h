@@ -1,14 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 /* A concurrent hash-trie of weak words.
  *
- * Shape. One wide root of lines; a line is one cache line of eight words. The low bits of a hash choose the line, its
- * top sixteen bits stand as a tag in the word, the rest of the word is the object's address: a lookup touches the line
- * and the object, nothing else. Three more bits name the word where an entry stands if it can, and where a lookup looks
- * first, so that the processor can fetch the object before it has compared anything. Where nine entries meet in a line,
- * its last word becomes a link to a further line. The root grows and shrinks in place, a line at a time, by linear
- * hashing (Litwin 1980): lines [0, half) always exist, `split` of them have been split into a second line half further
- * up. Its address never changes once the table has outgrown the first pages, so nothing is copied, and no line is ever
- * freed while the trie lives.
+ * Shape. A trie is made of lines, each one cache line of eight words. Its root is one wide array of them: the low bits of a
+ * hash choose the line, the top sixteen bits stand as a tag in the word, the rest of the word is the object's address: a
+ * lookup touches the line and the object, nothing else. Three more bits name the word where an entry stands if it can,
+ * and where a lookup looks first, so that the processor can fetch the object before it has compared anything. A line that
+ * overflows becomes a level of the trie: its last word links to two lines below it, and the highest bit of the hash in
+ * which the entries that met there differ chooses one. Only entries that agree in all 64 bits stand in a list.
+ *
+ * Growth. The root has 2^level lines. It grows by linear hashing (Litwin 1980): one line after the other is split into
+ * itself and one half the root further up. Each stripe of the trie, a lock that owns every 64th run of eight lines, keeps
+ * its own account of how far that has gone, and whoever owns it splits its next lines; so no thread has to come to an end
+ * with anything for the others to go on, and a fork finds nothing halfway. A small trie has one line, in its own memory,
+ * and one stripe; its lines move into a root of twice the size as they are split. A large root doubles in place, as long
+ * as its region has room, and then moves out in the same way (root.h). Merging goes back, in place, by the same account.
+ * No line that a reader may have found is ever unmapped while the trie lives.
  *
  * Words. 0: empty. Bit 1: link. Else tag | address, and bit 0: tentative, that is, the collection that runs has
  * found the object unmarked and has not settled yet whether it survives. The trie does not keep its objects alive.
@@ -17,13 +23,17 @@
  *  (a) A hit takes no lock, writes nothing, and is valid wherever and whenever it is found: the object was alive when
  *      the word was read a second time, with its true address in a register by then. It needs one stable read.
  *  (b) A miss is proved by the version of the hash's stripe, equal before and after the search. It waits only for
- *      writers of this stripe, which hold it for some tens of nanoseconds.
+ *      writers of this stripe, which hold it for some tens of nanoseconds, or hundreds where they split lines.
  *  (c) A writer owns the stripe by making its version odd, from exactly the value under which it searched: what it
  *      did not find then is not there now. It neither allocates nor waits meanwhile, nor calls anybody but
- *      to tell the collector of a write.
+ *      to tell the collector of a write, or to give memory back to the system.
  *  (d) An entry is moved with its object held from before the copy until after the erasure: a word of a dead object
- *      stands in one place. A tentative word is never moved.
+ *      stands in one place. A tentative word is never moved. An entry that a stripe's account does not lead to stands
+ *      where it will lead to when the step that runs has ended: one of two lines at any time.
  *  (e) Eviction is the settling step's store of 0 over the tentative word, which nobody else changes. It takes no lock.
+ *
+ * Where words are read: trie_strong (a hit, a search), owned_strong (what moves). Where they are moved: trie_split_line,
+ * trie_move_entries, pull_up, append_node. Where they are doubted and settled: trie_doubt, trie_settle.
  *
  * The caller waits for the collector, never the trie while it owns anything. */
 #ifndef HAPAX_TRIE_H
@@ -33,10 +43,8 @@
 
 typedef bool trie_equal(const void *object, const void *key);
 
-/* Fills in an empty trie, part of a scanned object. The region, zeroed, lives as long as whoever frees it with
- * trie_region_free; it may be set later, before the first insert. False with ENOMEM. */
-bool trie_init(struct trie *trie, struct trie_region *region);
-void trie_region_free(struct trie_region *region);
+/* Fills in an empty trie, zeroed and part of a scanned object. What is outside lives until trie_free_outside (root.h). */
+void trie_init(struct trie *trie, struct trie_outside *outside);
 
 /* The object that equals the key, or NULL with a ticket for trie_insert. `equal` is called with objects of the trie
  * that have the key's tag. The caller owns nothing, and `equal` may be a user's. */
@@ -45,23 +53,30 @@ void *trie_find(struct trie *trie, uint64_t hash, trie_equal *equal, const void 
 enum trie_outcome {
     TRIE_DONE,
     TRIE_CHANGED,               /* something else has come since the search: search again */
-    TRIE_CROWDED,               /* no further line at hand: trie_make_room, then search again */
+    TRIE_CROWDED,               /* a line is full: trie_make_room, then search again */
     TRIE_UNSETTLED,             /* an entry that would have to move is in doubt: collector_wait, then search again */
 };
 /* Publishes the object, whose hash stands in it, where the search that gave the ticket did not find its equal. Where it
  * does, it stores the object in *announced as well, when nothing can fail any more and just before others can find it. */
 enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket, atomic_word *announced);
-bool trie_make_room(struct trie *trie);
+/* Makes room where a line is full in a trie of about `count` entries; false with ENOMEM. Allocates. */
+bool trie_make_room(struct trie *trie, uint64_t count);
 
 /* Takes out the entry of an object that the caller holds, and that nobody is to find any more. The caller owns nothing. */
 void trie_remove(struct trie *trie, struct trie_object *object);
 
-/* Begins to grow where about `count` entries are too many for the root. Inserts then do the work, with trie_help. */
+/* Begins to grow where about `count` entries are too many for the root. Allocates. Inserts then do the work: trie_help
+ * splits lines of the hash's stripe. Answers whether any were left. */
 void trie_consider_growth(struct trie *trie, uint64_t count);
-void trie_help(struct trie *trie);
+bool trie_help(struct trie *trie, uint64_t hash);
 static inline bool trie_wants_help(struct trie *trie)
 {
-    return load_relaxed(&trie->resizing);
+    return load_relaxed(&trie->movement) == TRIE_GROWS;
+}
+/* A root that can shrink: somebody should call trie_shrink after its objects have died. */
+static inline bool trie_is_large(struct trie *trie)
+{
+    return load_relaxed(&trie->stripe_mask) != 0;
 }
 /* Takes a root that is far too wide for `count` entries together, and gives its memory back. */
 void trie_shrink(struct trie *trie, uint64_t count);
@@ -79,8 +94,7 @@ void trie_measure(struct trie *trie, struct trie_size *size);
 
 /* Around a fork: no stripe is owned. */
 void trie_fork_prepare(void);
-void trie_fork_parent(void);
-void trie_fork_child(void);
+void trie_fork_done(void);       /* in both processes */
 
 /* ---- The way of a hit ---- */
 

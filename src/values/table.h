@@ -8,15 +8,19 @@
 #include "values/canonical.h"
 #include "weak/weak_set.h"
 
+#include <assert.h>
+
 /* Scanned, collected memory. */
 struct hapax_table {
     struct weak_set set;
     bool is_strings;            /* plain byte strings: neither a hash nor an equality of the user's, no pointers */
-    struct hapax_type type;     /* a copy */
     atomic_bool has_lone_values;    /* of those that do not equal themselves: in the registry, but not in the trie */
+    struct hapax_type type;     /* a copy */
     void *_Atomic kept;         /* the registry's words, where the table keeps its values */
     struct watched_table *watched;  /* see debug/table_watch.h; NULL: nobody watches */
 };
+
+static_assert(sizeof(struct hapax_table) < 256, "with its registry, an empty table takes 512 bytes of the collector's");
 
 /* The value in question, on its way through the trie. */
 struct table_key {

@@ -31,7 +31,7 @@ struct hapax_weak_cell {
     } stage;
 };
 
-/* In root memory of the collector: the trie's first lines are collected. */
+/* In root memory of the collector: the trie's roots and nodes are collected. */
 struct weak_set *_Atomic weak_cells;
 
 /* ---- Cells that outlive their objects ---- */

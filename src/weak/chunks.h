@@ -1,5 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* How a registry keeps its words, as its own files see it: in chunks of a page each, whose headers stand in slabs. */
+/* How a registry keeps its words, as its own files see it: in chunks, which are collected objects. Nothing that the
+ * collector searches leads to them: each mark_end marks those that are in use. So a chunk that was taken out of its registry
+ * is free in the next collection, unless a thread that was stopped amidst taking a word of it still holds it. The words of a
+ * large registry's chunks stand in pages of the system's, which give their memory back at once when they are empty; such a
+ * chunk stays, and is used again. Where the registry keeps its values, the chunks are searched, and the newest leads to all
+ * others. */
 #ifndef HAPAX_REGISTRY_CHUNKS_H
 #define HAPAX_REGISTRY_CHUNKS_H
 
@@ -11,60 +16,74 @@
 #include <assert.h>
 
 enum {
-    HOLE = 2,            /* even, and no object's address */
+    HOLE = 2,               /* even, and no object's address */
     LANES = 16,
 #ifndef HAPAX_HARD_TESTS
-    CHUNK_WORDS = 508,   /* what fits a page of the system's, and a page of the collector's behind a link */
-    CHUNKS_PER_SLAB = 15,
+    FIRST_WORDS = 10,       /* in the registry itself */
+    FEWEST_WORDS = 16,
+    MOST_WORDS = 504,       /* of a chunk: a page of the collector's, and of the system's */
+    LARGE_FROM = 4096,      /* objects: fewer share one chunk, whatever their lanes, and need no pages */
+    PAGES_AT_ONCE = 16,
 #else
-    CHUNK_WORDS = 60,
-    CHUNKS_PER_SLAB = 3,
+    FIRST_WORDS = 2,
+    FEWEST_WORDS = 4,
+    MOST_WORDS = 60,
+    LARGE_FROM = 256,
+    PAGES_AT_ONCE = 3,
 #endif
-    SPARSE = CHUNK_WORDS / 4,
 };
 
-/* A page of words. Its header is never freed while the registry lives, so a thread that was stopped between finding
- * the chunk and taking a word of it finds at worst a full one. */
 struct chunk {
-    atomic_word *_Atomic words; /* NULL: never opened */
-    atomic_uint used;           /* words taken; CHUNK_WORDS or more: full, or spare */
-    atomic_bool spare;          /* its words have been given back */
-    bool scanned;               /* registry_scan found that everything here lives; the collection steps' own */
-    bool doubted;               /* the collection that runs has entries here; the collection steps' own */
-    unsigned occupied;          /* words that are no holes, as last counted; the collection steps' own */
+    struct chunk *_Atomic next; /* older */
+    atomic_word *words;         /* behind this, or a page */
+    atomic_uint used;           /* words taken; `room` or more: full, or spare */
+    unsigned room;
+    unsigned occupied;          /* words that are no holes, as last counted; the collection steps' own, as the next two */
+    bool scanned;               /* registry_scan found that everything here lives */
+    bool doubted;               /* the collection that runs has entries here */
+    bool has_page;
+    atomic_bool spare;          /* its page has been given back */
     struct chunk *next_spare;   /* while spare */
 };
 
-/* The first page of a slab holds the headers of the chunks in the others. */
+/* Pages for chunks, taken one after the other; they are freed with the registry. */
 struct slab {
-    struct slab *_Atomic next;
-    struct chunk chunks[CHUNKS_PER_SLAB];
+    struct slab *older;
+    char *pages;
+    unsigned used;
 };
-enum { SLAB_BYTES = PAGE_BYTES * (CHUNKS_PER_SLAB + 1) };
+
+/* The chunk in which those who have this lane take words; NULL: none, or one that was taken out. */
+struct lane {
+    struct chunk *_Atomic open;
+};
 
 struct registry {
-    struct slab first_slab;   /* at offset 0: the registry lives in the first page of its first slab */
     const struct registry_kind *kind;
     struct registry *_Atomic next;
-    void *owner;              /* not seen by the collector */
+    void *owner;              /* not seen by the collector, as everything here */
     void *context;
     void *_Atomic *keep;
+    struct chunk *_Atomic chunks;   /* the newest */
+    struct lane only_lane;          /* as long as there are no others */
+    struct lane *_Atomic lanes;
+    struct chunk *_Atomic spare;
+    struct slab *_Atomic slabs;     /* the newest */
+    atomic_count evicted;
+    atomic_count rounds;      /* words taken, counted by REGISTRY_ROUND and at the end of each chunk, less those given back */
+    atomic_uint iterators;    /* while not 0, no word changes its place */
     bool owner_doubted;       /* the collection that runs has not marked the owner */
     atomic_bool wants_care;   /* objects were evicted since the last care */
-    atomic_uint iterators;    /* while not 0, no word changes its place */
-    atomic_count evicted;
-    atomic_count unused;      /* words that were filled with a hole at once */
-    atomic_count rounds;      /* words taken, counted by REGISTRY_ROUND and at the end of each chunk */
-    struct chunk *_Atomic spare;
-    struct slab *last_slab;   /* under growth_lock */
-    unsigned chunks_made;     /* in the last slab; under growth_lock */
-    _Alignas(max_align_t) unsigned char outside[REGISTRY_OUTSIDE_BYTES];
-    _Alignas(CACHE_LINE) struct {
-        _Alignas(CACHE_LINE) struct chunk *_Atomic open;
-    } lanes[LANES];
+    uint64_t outside[REGISTRY_OUTSIDE_BYTES / sizeof(uint64_t)];
+    struct chunk first;       /* its room is 0 where the registry keeps its values */
+    atomic_word first_words[FIRST_WORDS];
 };
-static_assert(sizeof(struct registry) <= PAGE_BYTES, "a registry fits the first page of its first slab");
-static_assert(CHUNK_WORDS * sizeof(atomic_word) <= PAGE_BYTES, "a chunk's words fit a page");
+static_assert(offsetof(struct registry, first_words) == offsetof(struct registry, first) + sizeof(struct chunk),
+              "the words of the first chunk follow it");
+
+#ifndef HAPAX_HARD_TESTS
+static_assert(sizeof(struct registry) < 256, "an empty registry takes 256 bytes of the collector's");
+#endif
 
 /* All there are, the newest first. */
 extern struct registry *_Atomic registry_list;
@@ -72,26 +91,21 @@ extern struct registry *_Atomic registry_list;
 /* Some registry wants care. */
 extern atomic_bool registry_care_wanted;
 
-static inline struct chunk *next_chunk(struct slab **slab, unsigned *index)
-{
-    if (*index == CHUNKS_PER_SLAB) {
-        *slab = load_acquire(&(*slab)->next);   /* acquire: pairs with open_chunk */
-        *index = 0;
-    }
-    return *slab == NULL ? NULL : &(*slab)->chunks[(*index)++];
-}
-
-/* for (each chunk of the registry that has words). Acquire: pairs with take_chunk. */
+/* for (each chunk of the registry that has words, the newest first). Acquire: pairs with put_in. */
 #define FOR_EACH_CHUNK(chunk, registry)                                                                               \
-    struct slab *slab_of_##chunk = &(registry)->first_slab;                                                           \
-    unsigned index_of_##chunk = 0;                                                                                    \
-    for (struct chunk *chunk; (chunk = next_chunk(&slab_of_##chunk, &index_of_##chunk)) != NULL;)                     \
-        if (load_acquire(&chunk->words) != NULL && !load_relaxed(&chunk->spare))
+    for (struct chunk *chunk = load_acquire(&(registry)->chunks); chunk != NULL; chunk = load_acquire(&chunk->next))  \
+        if (!load_relaxed(&chunk->spare))
 
 static inline unsigned words_taken(struct chunk *chunk)
 {
     unsigned used = load_acquire(&chunk->used);   /* acquire: pairs with open_chunk */
-    return used < CHUNK_WORDS ? used : CHUNK_WORDS;
+    return used < chunk->room ? used : chunk->room;
 }
+
+static inline size_t chunk_bytes(unsigned room)
+{
+    return sizeof(struct chunk) + room * sizeof(atomic_word);
+}
+static_assert(sizeof(struct chunk) + MOST_WORDS * sizeof(atomic_word) < PAGE_BYTES, "a chunk fits a page, and a byte behind it");
 
 #endif

@@ -3,42 +3,40 @@
 
 #include "weak/registry.h"
 
+#include "base/pages.h"
 #include "base/park.h"
 #include "collector/collector.h"
 #include "weak/chunks.h"
 
 #include <errno.h>
 #include <pthread.h>
+#include <string.h>
 
 struct registry *_Atomic registry_list;
 void (*registry_observer)(const void *object);
 _Thread_local struct registry_amidst registry_amidst;
 
-/* Protects the taking of new and spare chunks, in every registry: once in CHUNK_WORDS objects. */
+/* Protects the taking of new chunks, in every registry: once in MOST_WORDS objects. */
 static spin_lock growth_lock;
-
-static struct registry *new_registry_memory(void)
-{
-    return pages_alloc(SLAB_BYTES);
-}
 
 struct registry *registry_new(const struct registry_kind *kind, void *owner, void *context, void *_Atomic *keep)
 {
-    struct registry *registry = new_registry_memory();
+    struct registry *registry = collector_alloc_plain(sizeof *registry);
     if (registry == NULL) {
-        /* Perhaps dead owners hold what is missing: address space is no reason for the collector to run. */
-        collector_collect();
-        registry = new_registry_memory();
-        if (registry == NULL) {
-            errno = ENOMEM;
-            return NULL;
-        }
+        errno = ENOMEM;
+        return NULL;
     }
+    memset((void *)registry, 0, sizeof *registry);
     registry->kind = kind;
     registry->owner = owner;
     registry->context = context;
     registry->keep = keep;
-    registry->last_slab = &registry->first_slab;
+    if (keep == NULL) {
+        registry->first.room = FIRST_WORDS;
+        registry->first.words = registry->first_words;
+        store_relaxed(&registry->chunks, &registry->first);
+        store_relaxed(&registry->only_lane.open, &registry->first);
+    }
     struct registry *head = load_relaxed(&registry_list);
     do
         store_relaxed(&registry->next, head);
@@ -53,112 +51,194 @@ void *registry_outside(struct registry *registry)
     return registry->outside;
 }
 
-/* A chunk that nobody uses: a spare one, or the next of the last slab. The lock is held; NULL: a new slab is wanted. */
-static struct chunk *take_chunk(struct registry *registry)
+/* ---- Taking words ---- */
+
+static bool is_full(struct chunk *chunk)
 {
-    /* Acquire: its words were emptied before. Others only push meanwhile, so the head cannot come back changed. */
-    struct chunk *spare = load_acquire(&registry->spare);
-    while (spare != NULL && !cas_acquire(&registry->spare, &spare, spare->next_spare))
-        spare = load_acquire(&registry->spare);
-    if (spare != NULL)
-        return spare;
-    if (registry->chunks_made == CHUNKS_PER_SLAB)
+    return chunk == NULL || load_relaxed(&chunk->used) >= chunk->room;
+}
+
+/* About as many words as the registry has objects: a power of two, so that chunks have few sizes. */
+static unsigned room_wanted(struct registry *registry)
+{
+    uint64_t count = registry_estimate(registry);
+    unsigned room = FEWEST_WORDS;
+    while (room < MOST_WORDS && 2 * room <= count)
+        room *= 2;
+    return room < MOST_WORDS ? room : MOST_WORDS;
+}
+
+static bool is_large(struct registry *registry)
+{
+    return registry->keep == NULL && registry_estimate(registry) >= LARGE_FROM;
+}
+
+/* Without words where they are to stand in a page. */
+static struct chunk *new_chunk(struct registry *registry, bool has_page)
+{
+    unsigned room = room_wanted(registry);
+    size_t bytes = has_page ? sizeof(struct chunk) : chunk_bytes(room);
+    struct chunk *chunk = registry->keep != NULL ? collector_alloc_scanned(bytes) : collector_alloc_plain(bytes);
+    if (chunk == NULL)
         return NULL;
-    struct chunk *chunk = &registry->last_slab->chunks[registry->chunks_made];
-    store_relaxed(&chunk->used, CHUNK_WORDS);
-    char *page = (char *)registry->last_slab + (size_t)PAGE_BYTES * (registry->chunks_made + 1);
-    store_release(&chunk->words, (atomic_word *)page); /* release: it is full as soon as it is seen */
-    registry->chunks_made++;
+    memset((void *)chunk, 0, bytes);
+    chunk->room = room;
+    chunk->has_page = has_page;
+    chunk->words = has_page ? NULL : (atomic_word *)(chunk + 1);
     return chunk;
 }
 
-static bool lane_is_full(struct registry *registry, unsigned lane)
+static struct slab *new_slab(void)
 {
-    struct chunk *chunk = load_relaxed(&registry->lanes[lane].open);
-    return chunk == NULL || load_relaxed(&chunk->used) >= CHUNK_WORDS;
+    struct slab *slab = collector_alloc_plain(sizeof *slab);
+    if (slab == NULL)
+        return NULL;
+    *slab = (struct slab){.pages = pages_alloc((size_t)PAGES_AT_ONCE * PAGE_BYTES)};
+    return slab->pages != NULL ? slab : NULL;
 }
 
-/* Gives the lane a chunk with free words; false with ENOMEM. What has to be allocated is allocated first. */
-static bool open_chunk(struct registry *registry, unsigned lane)
+static struct lane *new_lanes(void)
 {
-    void **kept_words = NULL;
-    struct slab *slab = NULL;
-    bool want_slab = false;
-    for (;;) {
-        if (registry->keep != NULL && kept_words == NULL &&
-            (kept_words = collector_alloc_scanned((CHUNK_WORDS + 1) * sizeof(void *))) == NULL) {
-            errno = ENOMEM;
+    struct lane *lanes = collector_alloc_plain(LANES * sizeof *lanes);
+    if (lanes != NULL)
+        memset((void *)lanes, 0, LANES * sizeof *lanes);
+    return lanes;
+}
+
+/* The lock is held, here and below. */
+static void put_in(struct registry *registry, struct lane *lane, struct chunk *chunk)
+{
+    struct chunk *newest = load_relaxed(&registry->chunks);
+    do
+        store_relaxed(&chunk->next, newest);
+    while (!cas_release(&registry->chunks, &newest, chunk)); /* release: the steps walk the chunks without the lock */
+    if (registry->keep != NULL)
+        store_release(registry->keep, (void *)chunk);
+    store_release(&lane->open, chunk);   /* release: whoever takes a word finds it empty */
+}
+
+/* A chunk whose page was given back is used again. */
+static bool open_spare(struct registry *registry, struct lane *lane)
+{
+    /* Acquire: its words were emptied before. Others only push meanwhile, so the head cannot come back changed. */
+    struct chunk *chunk = load_acquire(&registry->spare);
+    while (chunk != NULL && !cas_acquire(&registry->spare, &chunk, chunk->next_spare))
+        chunk = load_acquire(&registry->spare);
+    if (chunk == NULL)
+        return false;
+    store_relaxed(&chunk->spare, false);
+    store_release(&chunk->used, 0u);     /* release, both: as in put_in */
+    store_release(&lane->open, chunk);
+    return true;
+}
+
+static bool give_page(struct registry *registry, struct chunk *chunk)
+{
+    struct slab *slab = load_relaxed(&registry->slabs);
+    if (slab == NULL || slab->used == PAGES_AT_ONCE)
+        return false;
+    chunk->words = (atomic_word *)(void *)(slab->pages + (size_t)PAGE_BYTES * slab->used++);
+    return true;
+}
+
+/* Who has lane 0 goes on with the chunk that all have shared. */
+static void part(struct registry *registry, struct lane *lanes)
+{
+    if (load_relaxed(&registry->lanes) != NULL)
+        return;
+    store_relaxed(&lanes[0].open, load_relaxed(&registry->only_lane.open));
+    store_release(&registry->lanes, lanes);   /* release: they are filled in */
+}
+
+/* What a chunk that is opened may need. */
+struct supply {
+    struct chunk *chunk;
+    struct slab *slab;
+    struct lane *lanes;
+};
+
+/* False: a slab is wanted. What it leaves is not needed. */
+static bool open_with(struct registry *registry, struct lane *lane, struct supply *supply)
+{
+    /* Where another thread has been faster, its chunk serves. */
+    if (is_full(load_relaxed(&lane->open)) && !(supply->chunk->has_page && open_spare(registry, lane))) {
+        bool has_words = !supply->chunk->has_page || give_page(registry, supply->chunk);
+        if (!has_words && supply->slab != NULL) {
+            supply->slab->older = load_relaxed(&registry->slabs);
+            store_release(&registry->slabs, supply->slab);   /* release: mark_end finds it filled in */
+            supply->slab = NULL;
+            has_words = give_page(registry, supply->chunk);
+        }
+        if (!has_words)
             return false;
-        }
-        if (want_slab && slab == NULL && (slab = pages_alloc(SLAB_BYTES)) == NULL) {
-            errno = ENOMEM;
-            return false;
-        }
-        spin_acquire(&growth_lock);
-        bool full = lane_is_full(registry, lane);
-        if (full && slab != NULL && registry->chunks_made == CHUNKS_PER_SLAB) {
-            /* Release: the collection steps walk the slabs without the lock. */
-            store_release(&registry->last_slab->next, slab);
-            registry->last_slab = slab;
-            registry->chunks_made = 0;
-            slab = NULL;
-        }
-        struct chunk *chunk = full ? take_chunk(registry) : NULL;
-        if (chunk != NULL) {
-            if (kept_words != NULL) {
-                kept_words[0] = load_relaxed(registry->keep);
-                store_relaxed(&chunk->words, (atomic_word *)(kept_words + 1));
-                store_release(registry->keep, (void *)kept_words);
-            }
-            store_relaxed(&chunk->spare, false);
-            /* Release: whoever takes a word finds the pointer to the words. */
-            store_release(&chunk->used, 0u);
-            store_release(&registry->lanes[lane].open, chunk);
-        }
-        spin_release(&growth_lock);
-        if (!full || chunk != NULL)
-            break;
-        want_slab = true;
+        put_in(registry, lane, supply->chunk);
     }
-    if (slab != NULL)
-        pages_free(slab, SLAB_BYTES);
-    if (kept_words != NULL) {
-        collector_wrote(kept_words);
+    if (supply->lanes != NULL)
+        part(registry, supply->lanes);
+    return true;
+}
+
+/* Gives the lane a chunk with free words; false with ENOMEM. What has to be allocated is allocated first; what is not
+ * needed then is collected. */
+static bool open_chunk(struct registry *registry, struct lane *lane)
+{
+    bool large = is_large(registry), opened;
+    struct supply supply = {.chunk = new_chunk(registry, large)};
+    if (large && load_relaxed(&registry->lanes) == NULL)
+        supply.lanes = new_lanes();
+    do {
+        spin_acquire(&growth_lock);
+        opened = supply.chunk != NULL && open_with(registry, lane, &supply);
+        spin_release(&growth_lock);
+    } while (!opened && supply.chunk != NULL && (supply.slab = new_slab()) != NULL);
+    if (supply.slab != NULL)
+        pages_free(supply.slab->pages, (size_t)PAGES_AT_ONCE * PAGE_BYTES);
+    if (!opened) {
+        errno = ENOMEM;
+        return false;
+    }
+    if (registry->keep != NULL) {
+        collector_wrote(supply.chunk);
         collector_wrote(registry->owner);
+        keep_reachable(supply.chunk);   /* until the collector knows of what leads to it */
     }
     return true;
 }
 
-/* A word of the lane's chunk; NULL: it is full. */
-static inline atomic_word *take_word(struct registry *registry, unsigned lane)
+static inline struct lane *lane_of(struct registry *registry, unsigned number)
 {
-    /* Acquire: pairs with open_chunk. */
-    struct chunk *chunk = load_acquire(&registry->lanes[lane].open);
-    if (unlikely(chunk == NULL || load_relaxed(&chunk->used) >= CHUNK_WORDS))
-        return NULL;
-    /* Acquire: the chunk may have been emptied and opened again since. */
-    unsigned index = atomic_fetch_add_explicit(&chunk->used, 1u, memory_order_acquire);
-    if (unlikely(index >= CHUNK_WORDS))
-        return NULL;
-    if (unlikely(index % REGISTRY_ROUND == REGISTRY_ROUND - 1 || index == CHUNK_WORDS - 1))
-        add_relaxed(&registry->rounds, index % REGISTRY_ROUND + 1u);
-    return load_relaxed(&chunk->words) + index;
+    struct lane *lanes = load_acquire(&registry->lanes);   /* acquire: pairs with part */
+    return lanes != NULL ? &lanes[number % LANES] : &registry->only_lane;
 }
 
-static __attribute__((noinline)) atomic_word *take_word_of_new_chunk(struct registry *registry, unsigned lane)
+/* A word of the lane's chunk; NULL: it is full. */
+static inline atomic_word *take_word(struct registry *registry, struct lane *lane)
 {
-    while (open_chunk(registry, lane)) {
+    /* Acquire: pairs with put_in. From here on the chunk is held, though it be taken out. */
+    struct chunk *chunk = load_acquire(&lane->open);
+    if (unlikely(is_full(chunk)))
+        return NULL;
+    unsigned index = add_relaxed(&chunk->used, 1u);
+    if (unlikely(index >= chunk->room))
+        return NULL;
+    if (unlikely(index % REGISTRY_ROUND == REGISTRY_ROUND - 1 || index == chunk->room - 1))
+        add_relaxed(&registry->rounds, index % REGISTRY_ROUND + 1u);
+    return &chunk->words[index];
+}
+
+static __attribute__((noinline)) atomic_word *take_word_of_new_chunk(struct registry *registry, unsigned number)
+{
+    for (;;) {
+        struct lane *lane = lane_of(registry, number);
         atomic_word *word = take_word(registry, lane);
-        if (word != NULL)
+        if (word != NULL || !open_chunk(registry, lane))
             return word;
     }
-    return NULL;
 }
 
 atomic_word *registry_reserve(struct registry *registry, unsigned lane)
 {
-    lane %= LANES;
-    atomic_word *word = take_word(registry, lane);
+    atomic_word *word = take_word(registry, lane_of(registry, lane));
     return likely(word != NULL) ? word : take_word_of_new_chunk(registry, lane);
 }
 
@@ -172,14 +252,22 @@ void registry_cancel(struct registry *registry, atomic_word *word)
 {
     /* Relaxed: the collection steps see it because the world was stopped since, or they see 0 and leave it alone. */
     store_relaxed(word, (uintptr_t)HOLE);
-    add_relaxed(&registry->unused, 1u);
+    sub_relaxed(&registry->rounds, 1u);
+}
+
+/* Of a registry without lanes, exactly: what the only one has added since its last round number counts as well. */
+static uint64_t begun_round(struct registry *registry)
+{
+    struct chunk *chunk = load_acquire(&registry->only_lane.open);   /* acquire: as in take_word */
+    if (load_relaxed(&registry->lanes) != NULL || is_full(chunk))
+        return 0;
+    return words_taken(chunk) % REGISTRY_ROUND;
 }
 
 uint64_t registry_estimate(struct registry *registry)
 {
-    uint64_t taken = load_relaxed(&registry->rounds);
-    uint64_t gone = load_relaxed(&registry->evicted) + load_relaxed(&registry->unused);
-    return taken > gone ? taken - gone : 0;
+    int64_t count = (int64_t)(load_relaxed(&registry->rounds) + begun_round(registry) - load_relaxed(&registry->evicted));
+    return count > 0 ? (uint64_t)count : 0;
 }
 
 uint64_t registry_evicted(struct registry *registry)
@@ -189,12 +277,10 @@ uint64_t registry_evicted(struct registry *registry)
 
 uint64_t registry_bytes(struct registry *registry)
 {
-    uint64_t bytes = 0;
-    for (struct slab *slab = &registry->first_slab; slab != NULL; slab = load_acquire(&slab->next))
-        bytes += PAGE_BYTES;
+    uint64_t bytes = sizeof *registry;
     FOR_EACH_CHUNK(chunk, registry)
-        bytes += PAGE_BYTES;
-    return bytes;
+        bytes += chunk->has_page ? sizeof *chunk + PAGE_BYTES : chunk != &registry->first ? chunk_bytes(chunk->room) : 0;
+    return bytes + (load_relaxed(&registry->lanes) != NULL ? LANES * sizeof(struct lane) : 0);
 }
 
 /* ---- Iteration ---- */
@@ -230,12 +316,10 @@ static void *strong_read(atomic_word *word)
 
 static bool visit_chunk(struct chunk *chunk, bool (*visit)(void *object, void *context), void *context)
 {
-    if (load_acquire(&chunk->words) == NULL || load_relaxed(&chunk->spare)) /* acquire: pairs with take_chunk */
-        return true;
     bool go_on = true;
     unsigned taken = words_taken(chunk);
     for (unsigned i = 0; go_on && i < taken; i++) {
-        void *object = strong_read(load_relaxed(&chunk->words) + i);
+        void *object = strong_read(&chunk->words[i]);
         if (object != NULL)
             go_on = visit(object, context);
         keep_reachable(object);
@@ -249,17 +333,14 @@ bool registry_each(struct registry *registry, bool (*visit)(void *object, void *
     struct iteration iteration = {registry_amidst.iterations, registry};
     collector_exclude(count_iterator, registry);
     registry_amidst.iterations = &iteration;
-    /* Chunks that are made from now on are not visited: the visits themselves may be what fills them, for ever. */
-    spin_acquire(&growth_lock);
-    struct slab *last_slab = registry->last_slab;
-    unsigned last_chunks = registry->chunks_made;
-    spin_release(&growth_lock);
     bool to_the_end = true;
-    for (struct slab *slab = &registry->first_slab; to_the_end && slab != NULL;
-         slab = slab == last_slab ? NULL : load_acquire(&slab->next)) { /* acquire: pairs with open_chunk */
-        unsigned chunks = slab == last_slab ? last_chunks : CHUNKS_PER_SLAB;
-        for (unsigned i = 0; to_the_end && i < chunks; i++)
-            to_the_end = visit_chunk(&slab->chunks[i], visit, context);
+    /* From the newest on: those that come from now on are not visited; the visits themselves may be what fills them, for
+     * ever. */
+    FOR_EACH_CHUNK(chunk, registry)
+    {
+        to_the_end = visit_chunk(chunk, visit, context);
+        if (!to_the_end)
+            break;
     }
     registry_amidst.iterations = iteration.outer;
     sub_release(&registry->iterators, 1u);   /* release: pairs with compact, after every word was read */
@@ -285,9 +366,8 @@ bool registry_contains(struct registry *registry, const void *object)
 {
     FOR_EACH_CHUNK(chunk, registry)
     {
-        atomic_word *words = load_relaxed(&chunk->words);
         for (unsigned i = words_taken(chunk); i-- > 0;)
-            if (load_relaxed(&words[i]) == (uintptr_t)object)
+            if (load_relaxed(&chunk->words[i]) == (uintptr_t)object)
                 return true;
     }
     return false;

@@ -13,7 +13,8 @@
  * and moves object -> entry -> object | HOLE. Only mark_end and reclaim_end change words that are stored.
  *
  * Threads: registry_reserve and what follows it beside everything; the two collection steps inside their hook only.
- * Memory: pages of the system's. Nothing here keeps an object alive, except where the registry keeps its values. */
+ * Memory: collected objects, in proportion to what the registry holds, which each mark_end marks (chunks.h). Nothing here
+ * keeps an object alive, except where the registry keeps its values. */
 #ifndef HAPAX_REGISTRY_H
 #define HAPAX_REGISTRY_H
 
@@ -46,7 +47,8 @@ static inline bool registry_round(const atomic_word *word)
 {
     return (uintptr_t)word / sizeof *word % REGISTRY_ROUND == REGISTRY_ROUND - 1;
 }
-/* About how many objects there are: off by what each lane has added since its last round number. */
+/* About how many objects there are: off by what each lane has added since its last round number. A small registry has one
+ * lane, and knows. */
 uint64_t registry_estimate(struct registry *registry);
 /* How many there are; counts them. */
 uint64_t registry_count(struct registry *registry);

@@ -44,7 +44,7 @@ struct registry_kind {
     void (*care)(void *context);
 };
 
-/* Memory that outlives the owner, for what is left to destroy. */
-enum { REGISTRY_OUTSIDE_BYTES = 128 };
+/* Memory that outlives the owner, for what is left to destroy: zeroed words. */
+enum { REGISTRY_OUTSIDE_BYTES = 24 };
 
 #endif

@@ -3,28 +3,46 @@
 
 #include "weak/registry.h"
 
+#include "base/pages.h"
 #include "collector/collector.h"
 #include "weak/chunks.h"
 
 void registry_each_of_kind(const struct registry_kind *kind, void (*visit)(struct registry *registry, void *owner))
 {
-    for (struct registry *registry = load_acquire(&registry_list); registry != NULL;
-         registry = load_acquire(&registry->next))
+    for (struct registry *registry = load_acquire(&registry_list), *next; registry != NULL; registry = next) {
+        next = load_acquire(&registry->next);
+        __builtin_prefetch(next);
         if (registry->kind == kind)
             visit(registry, registry->owner);
+    }
+}
+
+/* How many objects ahead their bytes, and then what their bytes lead to, are fetched. */
+enum { OBJECTS_AHEAD = 24, PLACES_AHEAD = 12 };
+
+/* The first of them, so that small chunks are fetched as well. */
+static void prefetch_first(struct chunk *chunk, unsigned count)
+{
+    for (unsigned i = 0; i < count && i < OBJECTS_AHEAD; i++)
+        __builtin_prefetch((const void *)load_relaxed(&chunk->words[i]));
 }
 
 /* Words stand for objects in doubt, and what a scan finds out comes too late for registry_mark_end. */
 static bool in_doubt;
+
+/* Of the collection that runs: owners that it has not marked, and objects that it has not. */
+static size_t owners_doubted, objects_doubted;
 
 void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word))
 {
     FOR_EACH_CHUNK(chunk, registry)
     {
         unsigned taken = words_taken(chunk), occupied = 0, settled = 0;
-        atomic_word *words = load_relaxed(&chunk->words);
+        prefetch_first(chunk, taken);
         for (unsigned i = 0; i < taken; i++) {
-            uintptr_t word = load_relaxed(&words[i]);
+            uintptr_t word = load_relaxed(&chunk->words[i]);
+            if (i + OBJECTS_AHEAD < taken)
+                __builtin_prefetch((const void *)load_relaxed(&chunk->words[i + OBJECTS_AHEAD]));
             occupied += word != HOLE;
             if (word != 0 && word != HOLE)
                 settled += visit(word);
@@ -39,9 +57,8 @@ void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word))
 static void visit_doomed(struct registry *registry, struct chunk *chunk,
                          void (*visit)(const struct registry_kind *kind, void *context, const void *object))
 {
-    atomic_word *words = load_relaxed(&chunk->words);
     for (unsigned i = words_taken(chunk); i-- > 0;) {
-        uintptr_t word = load_relaxed(&words[i]);
+        uintptr_t word = load_relaxed(&chunk->words[i]);
         struct registry_description unused;
         if (word != 0 && word != HOLE && !collector_lives((const void *)word) &&
             registry->kind->describe(registry->context, (const void *)word, &unused))
@@ -63,18 +80,19 @@ void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *
     }
 }
 
-/* How many objects ahead their bytes, and then what their bytes lead to, are fetched. */
-enum { OBJECTS_AHEAD = 24, PLACES_AHEAD = 12 };
-
 /* The words of a chunk whose subjects are unmarked. */
-static size_t find_unmarked(struct registry *registry, const uintptr_t *words, unsigned count, uint16_t *indices)
+static size_t find_unmarked(struct registry *registry, struct chunk *chunk, unsigned count, uint16_t *indices)
 {
+    const uintptr_t *words = (const uintptr_t *)chunk->words;
     const struct registry_kind *kind = registry->kind;
     if (kind->subject == NULL)
         return collector_find_unmarked(words, count, indices);
     bool all = kind->doubts_with_owner && registry->owner_doubted;
     size_t found = 0;
+    prefetch_first(chunk, count);
     for (unsigned i = 0; i < count; i++) {
+        if (i + OBJECTS_AHEAD < count)
+            __builtin_prefetch((const void *)words[i + OBJECTS_AHEAD]);
         if (words[i] == 0 || words[i] == HOLE)
             continue;
         const void *subject = kind->subject((void *)words[i]);
@@ -88,11 +106,12 @@ static void doubt_chunk(struct registry *registry, struct chunk *chunk)
 {
     const struct registry_kind *kind = registry->kind;
     /* The world is stopped: these are ordinary words. */
-    uintptr_t *words = (uintptr_t *)load_relaxed(&chunk->words);
-    uint16_t unmarked[CHUNK_WORDS];
+    uintptr_t *words = (uintptr_t *)chunk->words;
+    uint16_t unmarked[MOST_WORDS];
     unsigned taken = words_taken(chunk), occupied = 0;
-    size_t count = find_unmarked(registry, words, taken, unmarked);
+    size_t count = find_unmarked(registry, chunk, taken, unmarked);
     chunk->doubted = count > 0;
+    objects_doubted += count;
     if (count == 0)
         return;
     for (unsigned i = 0; i < taken; i++)
@@ -109,11 +128,30 @@ static void doubt_chunk(struct registry *registry, struct chunk *chunk)
     chunk->occupied = occupied;
 }
 
+/* The registry, and what belongs to it, is in use until the step that finds its owner dead has ended. Chunks that are kept
+ * through the owner are marked with it. */
+static void mark_registry(struct registry *registry)
+{
+    collector_mark(registry);
+    if (load_relaxed(&registry->lanes) != NULL)
+        collector_mark(load_relaxed(&registry->lanes));
+    for (struct slab *slab = load_relaxed(&registry->slabs); slab != NULL; slab = slab->older)
+        collector_mark(slab);
+    if (registry->keep != NULL)
+        return;
+    for (struct chunk *chunk = load_acquire(&registry->chunks); chunk != NULL; chunk = load_acquire(&chunk->next))
+        if (chunk != &registry->first)
+            collector_mark(chunk);
+}
+
 void registry_mark_end(void)
 {
-    for (struct registry *registry = load_acquire(&registry_list); registry != NULL;
-         registry = load_acquire(&registry->next)) {
+    for (struct registry *registry = load_acquire(&registry_list), *next; registry != NULL; registry = next) {
+        next = load_acquire(&registry->next);
+        __builtin_prefetch(next);
+        mark_registry(registry);
         registry->owner_doubted = registry->owner != NULL && !collector_is_marked(registry->owner);
+        owners_doubted += registry->owner_doubted;
         if (registry->keep != NULL)
             continue;
         FOR_EACH_CHUNK(chunk, registry)
@@ -130,7 +168,7 @@ void registry_mark_end(void)
 static unsigned settle_chunk(struct registry *registry, struct chunk *chunk)
 {
     unsigned taken = words_taken(chunk);
-    atomic_word *words = load_relaxed(&chunk->words);
+    atomic_word *words = chunk->words;
     unsigned evicted = 0;
     for (unsigned i = 0; i < taken; i++) {
         uintptr_t word = load_relaxed(&words[i]);
@@ -149,27 +187,17 @@ static unsigned settle_chunk(struct registry *registry, struct chunk *chunk)
     return evicted;
 }
 
-/* An empty chunk's memory goes back to the system, the chunk to the spare ones. */
-static void give_back_chunk(struct registry *registry, struct chunk *chunk)
-{
-    pages_give_back((void *)load_relaxed(&chunk->words), PAGE_BYTES);
-    store_relaxed(&chunk->spare, true);
-    chunk->next_spare = load_relaxed(&registry->spare);
-    while (!cas_release(&registry->spare, &chunk->next_spare, chunk)) /* release: the emptied words */
-        ;
-}
-
 /* Moves the words of a chunk into the holes of another; from *hole on. True where all found room. */
 static bool pour(struct chunk *from, struct chunk *into, unsigned *hole)
 {
-    atomic_word *source = load_relaxed(&from->words), *target = load_relaxed(&into->words);
-    for (unsigned i = 0; i < CHUNK_WORDS; i++) {
+    atomic_word *source = from->words, *target = into->words;
+    for (unsigned i = 0; i < from->room; i++) {
         uintptr_t word = load_relaxed(&source[i]);
         if (word == HOLE)
             continue;
-        while (*hole < CHUNK_WORDS && load_relaxed(&target[*hole]) != HOLE)
+        while (*hole < into->room && load_relaxed(&target[*hole]) != HOLE)
             ++*hole;
-        if (*hole == CHUNK_WORDS)
+        if (*hole == into->room)
             return false;
         store_relaxed(&target[*hole], word);
         store_relaxed(&source[i], (uintptr_t)HOLE);
@@ -179,42 +207,81 @@ static bool pour(struct chunk *from, struct chunk *into, unsigned *hole)
     return true;
 }
 
-/* Whether no thread will ever store into this chunk again: full, and nothing reserved is missing. Counts anew what is
- * in it, since threads have stored after mark_end. */
-static bool is_closed(struct chunk *chunk)
+/* Whether no thread will ever store into this chunk again, full as it is, with nothing reserved missing, and at most a
+ * quarter of its words are objects. Counts anew what is in it, since threads have stored after mark_end. */
+static bool is_sparse(struct chunk *chunk)
 {
-    if (words_taken(chunk) < CHUNK_WORDS)
+    if (chunk->occupied > chunk->room / 4 || words_taken(chunk) < chunk->room)
         return false;
-    atomic_word *words = load_relaxed(&chunk->words);
     unsigned occupied = 0;
-    for (unsigned i = 0; i < CHUNK_WORDS; i++) {
-        uintptr_t word = load_relaxed(&words[i]);
+    for (unsigned i = 0; i < chunk->room; i++) {
+        uintptr_t word = load_relaxed(&chunk->words[i]);
         if (word == 0)
             return false;
         occupied += word != HOLE;
     }
     chunk->occupied = occupied;
-    return true;
+    return occupied <= chunk->room / 4;
+}
+
+/* Nobody finds the chunk any more; a thread that holds it finds it full. */
+static void close_lane(struct lane *lane, struct chunk *chunk)
+{
+    (void)cas_relaxed(&lane->open, &chunk, NULL);
+}
+
+/* Takes an empty chunk out of its registry, where `before` is the newer one, or NULL; answers it. */
+static struct chunk *take_out(struct registry *registry, struct chunk *chunk, struct chunk *before)
+{
+    struct lane *lanes = load_acquire(&registry->lanes);   /* acquire: they are filled in */
+    close_lane(&registry->only_lane, chunk);
+    for (unsigned i = 0; lanes != NULL && i < LANES; i++)
+        close_lane(&lanes[i], chunk);
+    struct chunk *older = load_relaxed(&chunk->next), *expected = chunk;
+    if (before == NULL) {
+        if (cas_acq_rel(&registry->chunks, &expected, older))   /* acquire: the links of what was pushed are seen */
+            return NULL;
+        /* Only those that were put in since come before it. */
+        before = expected;
+        while (load_relaxed(&before->next) != chunk)
+            before = load_relaxed(&before->next);
+    }
+    store_relaxed(&before->next, older);
+    return before;
+}
+
+/* The page of an empty chunk goes back to the system, the chunk to the spare ones: it stays full for whoever still has it. */
+static void give_back_chunk(struct registry *registry, struct chunk *chunk)
+{
+    pages_give_back(chunk->words, PAGE_BYTES);
+    store_relaxed(&chunk->spare, true);
+    chunk->next_spare = load_relaxed(&registry->spare);
+    while (!cas_release(&registry->spare, &chunk->next_spare, chunk)) /* release: the emptied words */
+        ;
 }
 
 /* Long-lived objects among many short-lived ones would each hold a page of words: pours sparse chunks together.
  * The order of allocation is kept well enough, since neighbours in the walk are poured together. */
 static void compact(struct registry *registry)
 {
-    struct chunk *into = NULL;
+    struct chunk *into = NULL, *before = NULL, *older;
     unsigned hole = 0;
-    FOR_EACH_CHUNK(chunk, registry)
-    {
-        if (chunk->occupied > SPARSE || !is_closed(chunk) || chunk->occupied > SPARSE)
-            continue;
-        if (chunk->occupied > 0 && into != NULL && !pour(chunk, into, &hole))
+    for (struct chunk *chunk = load_acquire(&registry->chunks); chunk != NULL; chunk = older) { /* acquire: as below */
+        older = load_acquire(&chunk->next);   /* acquire: pairs with put_in */
+        bool sparse = !load_relaxed(&chunk->spare) && is_sparse(chunk);
+        if (sparse && chunk->occupied > 0 && into != NULL && !pour(chunk, into, &hole))
             into = NULL;
-        if (chunk->occupied == 0) {
+        if (sparse && chunk->occupied == 0 && !chunk->has_page) {
+            before = take_out(registry, chunk, before);
+            continue;
+        }
+        if (sparse && chunk->occupied == 0) {
             give_back_chunk(registry, chunk);
-        } else if (into == NULL) {
+        } else if (sparse && into == NULL) {
             into = chunk;
             hole = 0;
         }
+        before = chunk;
     }
 }
 
@@ -222,12 +289,8 @@ static void destroy(struct registry *registry)
 {
     if (registry->kind->destroy != NULL)
         registry->kind->destroy(registry->outside);
-    for (struct slab *slab = load_relaxed(&registry->first_slab.next); slab != NULL;) {
-        struct slab *next = load_relaxed(&slab->next);
-        pages_free(slab, SLAB_BYTES);
-        slab = next;
-    }
-    pages_free(registry, SLAB_BYTES);
+    for (struct slab *slab = load_relaxed(&registry->slabs); slab != NULL; slab = slab->older)
+        pages_free(slab->pages, (size_t)PAGES_AT_ONCE * PAGE_BYTES);
 }
 
 size_t registry_passed;
@@ -285,8 +348,10 @@ static uint64_t settle_registries(bool owner_doubted)
 uint64_t registry_reclaim_end(void)
 {
     /* Owners that come back first: as soon as their own weak words are settled, others may look into them. */
-    uint64_t evicted = settle_registries(true);
-    evicted += settle_registries(false);
+    uint64_t evicted = owners_doubted > 0 ? settle_registries(true) : 0;
+    if (objects_doubted > 0)
+        evicted += settle_registries(false);
+    owners_doubted = objects_doubted = 0;
     in_doubt = false;
     return evicted;
 }

@@ -6,18 +6,21 @@
 #include "cleanup/executor.h"
 #include "collector/collector.h"
 #include "runtime/thread.h"
+#include "trie/root.h"
 #include "weak/churn.h"
 
 #include <assert.h>
 
-static_assert(sizeof(struct trie_region) <= REGISTRY_OUTSIDE_BYTES, "the region outlives the set");
+static_assert(sizeof(struct trie_outside) <= REGISTRY_OUTSIDE_BYTES, "what is outside outlives the set");
 
 bool weak_set_init(struct weak_set *set, const struct registry_kind *kind, void *owner, void *_Atomic *keep)
 {
-    /* The registry last: from then on others may look into the set. */
-    if (!trie_init(&set->trie, NULL) || (set->registry = registry_new(kind, owner, set, keep)) == NULL)
+    /* Others may look into the set as soon as the registry is known. */
+    trie_init(&set->trie, NULL);
+    set->registry = registry_new(kind, owner, set, keep);
+    if (set->registry == NULL)
         return false;
-    set->trie.region = registry_outside(set->registry);
+    set->trie.outside = registry_outside(set->registry);
     return true;
 }
 
@@ -27,7 +30,7 @@ static __attribute__((noinline)) void consider_growth(struct weak_set *set)
     trie_consider_growth(&set->trie, registry_estimate(set->registry));
     /* The library's thread takes the root of a large set together when its objects have died. Where it cannot run, inserts
      * grow into the wide root again. */
-    if (load_relaxed(&set->trie.moved_out))
+    if (trie_is_large(&set->trie))
         (void)executor_ensure_threads();
 }
 
@@ -39,7 +42,7 @@ static __attribute__((noinline)) void *publish_again(struct weak_set *set, struc
     do {
         if (outcome == TRIE_UNSETTLED)
             collector_wait();
-        if (outcome == TRIE_CROWDED && !trie_make_room(&set->trie))
+        if (outcome == TRIE_CROWDED && !trie_make_room(&set->trie, registry_estimate(set->registry)))
             return NULL;
         uint64_t ticket;
         void *found = trie_find(&set->trie, object->hash, equal, key, &ticket);
@@ -70,7 +73,7 @@ void *weak_set_publish(struct weak_set *set, struct trie_object *object, trie_eq
     if (unlikely(registry_round(word)))
         consider_growth(set);
     if (unlikely(trie_wants_help(&set->trie)))
-        trie_help(&set->trie);
+        (void)trie_help(&set->trie, object->hash);
     return object;
 }
 
@@ -93,7 +96,7 @@ void weak_set_prefetch(void *context, const void *object)
 
 void weak_set_destroy(void *outside)
 {
-    trie_region_free(outside);
+    trie_free_outside(outside);
 }
 
 void weak_set_care(void *context)

@@ -13,8 +13,8 @@ struct weak_set {
     struct registry *registry;
 };
 
-/* Fills in an empty set; owner and keep as for registry_new. What is outside collected memory begins with a struct
- * trie_region. False with ENOMEM. */
+/* Fills in an empty set; owner and keep as for registry_new. What is outside begins with a struct
+ * trie_outside. False with ENOMEM. */
 bool weak_set_init(struct weak_set *set, const struct registry_kind *kind, void *owner, void *_Atomic *keep);
 
 /* Publishes the object, which the caller holds, with the ticket of a search by `equal` and `key` that found nothing.

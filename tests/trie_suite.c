@@ -1,28 +1,20 @@
 /* SPDX-License-Identifier: MIT */
-/* What the suites of the trie share: values whose hash the test chooses, and collections. */
-#ifndef TESTS_TRIE_VALUES_H
-#define TESTS_TRIE_VALUES_H
+#include "config.h"
 
-#include "bare_collector.h"
-#include "collector/collector.h"
-#include "trie/trie.h"
-#include "trie_check.h"
+#include "trie_suite.h"
 
-#include <criterion/criterion.h>
 #include <stdlib.h>
 
-static struct trie_region region;
-static struct trie trie;
-static atomic_word announced;
+struct trie trie;
+struct trie_outside outside;
+atomic_word announced;
 
-static inline void begin(void)
+void begin_trie(void)
 {
-    cr_assert(trie_init(&trie, &region));
+    trie_init(&trie, &outside);
 }
 
-TestSuite(trie, .init = begin);
-
-static inline struct trie_walk expect_well_formed(void)
+struct trie_walk expect_well_formed(void)
 {
     struct trie_walk walk;
     const char *error = trie_check(&trie, &walk);
@@ -30,9 +22,7 @@ static inline struct trie_walk expect_well_formed(void)
     return walk;
 }
 
-/* ---- Values: a number, and a hash that the test chooses ---- */
-
-static inline uint64_t spread(uint64_t number)
+uint64_t spread(uint64_t number)
 {
     number *= UINT64_C(0x9e3779b97f4a7c15);
     number ^= number >> 32;
@@ -40,12 +30,12 @@ static inline uint64_t spread(uint64_t number)
     return number ^ number >> 32;
 }
 
-static inline bool equal(const void *object, const void *key)
+bool equal(const void *object, const void *key)
 {
     return ((const struct bare_object *)object)->value == *(const uint64_t *)key;
 }
 
-static inline struct bare_object *find(uint64_t value, uint64_t hash)
+struct bare_object *find(uint64_t value, uint64_t hash)
 {
     uint64_t ticket;
     struct bare_object *quick = trie_find_quickly(&trie, hash, equal, &value);
@@ -55,8 +45,7 @@ static inline struct bare_object *find(uint64_t value, uint64_t hash)
     return found;
 }
 
-/* Puts the object in, or answers the one that was first. As a table does it. */
-static inline struct bare_object *put(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash)
+struct bare_object *put_into(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash, uint64_t count)
 {
     uint64_t ticket;
     object->value = value;
@@ -69,7 +58,7 @@ static inline struct bare_object *put(struct trie *into, struct bare_object *obj
         case TRIE_DONE:
             return object;
         case TRIE_CROWDED:
-            cr_assert(trie_make_room(into));
+            cr_assert(trie_make_room(into, count));
             break;
         case TRIE_UNSETTLED:
             collector_wait();
@@ -80,20 +69,24 @@ static inline struct bare_object *put(struct trie *into, struct bare_object *obj
     }
 }
 
-/* n objects of spread hashes; the root grows as it does in a table. */
-static inline struct bare_object *put_many(size_t n, uint64_t first)
+struct bare_object *put(struct bare_object *object, uint64_t value, uint64_t hash)
+{
+    return put_into(&trie, object, value, hash, 0);
+}
+
+struct bare_object *put_many(size_t n, uint64_t first)
 {
     struct bare_object *objects = bare_objects(n);
     for (size_t i = 0; i < n; i++) {
-        cr_assert_eq(put(&trie, &objects[i], first + i, spread(first + i)), &objects[i]);
+        cr_assert_eq(put_into(&trie, &objects[i], first + i, spread(first + i), first + i + 1), &objects[i]);
         if (i % 32 == 0)
             trie_consider_growth(&trie, first + i);
-        trie_help(&trie);
+        (void)trie_help(&trie, spread(first + i));
     }
     return objects;
 }
 
-static inline void expect_found(const struct bare_object *objects, size_t n)
+void expect_found(const struct bare_object *objects, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const struct bare_object *expected = objects[i].evicted ? NULL : &objects[i];
@@ -104,10 +97,10 @@ static inline void expect_found(const struct bare_object *objects, size_t n)
 /* ---- A collection ---- */
 
 static struct bare_object *doubted_objects;
-static atomic_word **places;
+atomic_word **places;
 static size_t doubted;
 
-static inline void doubt(struct bare_object *objects, size_t n)
+void doubt(struct bare_object *objects, size_t n)
 {
     doubted_objects = objects;
     places = calloc(n, sizeof *places);
@@ -119,12 +112,12 @@ static inline void doubt(struct bare_object *objects, size_t n)
         }
 }
 
-static inline bool survived(const void *object)
+static bool survived(const void *object)
 {
     return ((const struct bare_object *)object)->survives;
 }
 
-static inline void settle(void)
+void settle(void)
 {
     for (size_t i = 0; i < doubted; i++)
         if (places[i] != NULL) {
@@ -136,19 +129,16 @@ static inline void settle(void)
     doubted = 0;
 }
 
-static inline void collect(struct bare_object *objects, size_t n)
+void collect(struct bare_object *objects, size_t n)
 {
     doubt(objects, n);
     settle();
 }
 
-/* ---- Shrinking ---- */
-
-static inline void kill_but_each(struct bare_object *objects, size_t n, size_t each)
+void kill_but_each(struct bare_object *objects, size_t n, size_t each)
 {
     for (size_t i = 0; i < n; i++)
         objects[i].marked = i % each == 0;
     collect(objects, n);
 }
 
-#endif
