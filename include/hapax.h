@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hapax.h - canonical values, weak pointers, cleanups and finalizers on the Boehm collector.
+ * hapax.h - canonical values, weak pointers, cleanups and finalizers on the
+ * Boehm collector.
  *
- * Includes every header of the library. hapax_init stands in hapax/memory.h. hapax(7) tells the
- * memory model; each function has a manual page of its name in section 3.
+ * Includes every header of the library. hapax/memory.h declares hapax_init.
+ * hapax(7) explains the memory model; each function has a manual page of its
+ * name in section 3.
  */
 #ifndef HAPAX_H
 #define HAPAX_H

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hapax.hpp - hapax for C++17 and later. Header only: every function is inline and calls the C library.
+ * hapax.hpp - hapax for C++17 and later. Header only: every function is inline
+ * and calls the C library.
  *
- *     hapax::handle<> word("lambda");              a string, kept once
- *     hapax::handle<point> p(point{1, 2});         a value of a trivially copyable type
- *     std::unordered_map<hapax::handle<>, int>     hashed and compared by the handle
+ *     hapax::handle<> word("lambda");          a string, stored once
+ *     hapax::handle<point> p(point{1, 2});     of a trivially copyable type
+ *     std::unordered_map<hapax::handle<>, int> hashes and compares the handles
  *
- * Handles may stand wherever <hapax/memory.h> says. Handles, weak pointers, caches and symbols are one
- * word each and are copied freely.
+ * Handles may stand wherever <hapax/memory.h> says. Handles, weak pointers,
+ * caches and symbols are one word each, and are cheap to copy.
  *
- * Errors: where a C function reports an error, these functions throw: std::bad_alloc for ENOMEM, else
- * hapax::error, a std::system_error. No exception of a user's function crosses the C library: one that
- * leaves the function of a cache is given to the caller of get; one that leaves a cleanup, a
- * destructor, a hash or an equality ends the program by std::terminate.
+ * Errors: if a C function reports an error, these functions throw
+ * std::bad_alloc for ENOMEM, and hapax::error, a std::system_error, for every
+ * other number. No exception of the program's functions crosses the C library.
+ * If the create function of a cache throws, the caller of get gets the
+ * exception. If a cleanup, a destructor, a hash or an equality throws, the
+ * program ends by std::terminate.
  */
 #ifndef HAPAX_HPP
 #define HAPAX_HPP
@@ -34,17 +37,23 @@
 namespace hapax {
 
 /*
- * Names known when the program is written, for a switch: see <hapax/symbols.h>. Copies share the symbols.
+ * Names that you know when you write the program, with an index each for a
+ * switch: see <hapax/symbols.h>. Copies share the symbols.
  */
 class symbols {
 public:
     symbols(std::initializer_list<const char *> names)
-        : symbols_(detail::checked(hapax_symbols_new(hapax_strings(), names.begin(), names.size()), "hapax_symbols_new"))
+        : symbols_(detail::checked(
+              hapax_symbols_new(hapax_strings(), names.begin(), names.size()),
+              "hapax_symbols_new"))
     {
     }
 
     /* -1 if the handle is none of the names. */
-    int index(handle<> of) const noexcept { return hapax_symbols_index(symbols_, of.get()); }
+    int index(handle<> of) const noexcept
+    {
+        return hapax_symbols_index(symbols_, of.get());
+    }
     handle<> operator[](std::size_t index) const noexcept
     {
         return handle<>::from(hapax_symbols_handle(symbols_, index));
@@ -55,16 +64,20 @@ private:
 };
 
 /*
- * A new object in collected memory, which the collector searches. It lives while something reaches it. If its type has
- * a destructor, that runs some time after, as a finalizer, on a thread of the library's.
+ * Makes an object in collected memory, which the collector searches. The object
+ * lives while something reaches it. If its type has a destructor, the library
+ * calls it some time later, as a finalizer, in a thread of its own.
  */
 template <class T, class... Arguments> T *make(Arguments &&...arguments)
 {
-    static_assert(alignof(T) <= alignof(std::max_align_t), "collected memory is aligned as max_align_t at most");
+    static_assert(alignof(T) <= alignof(std::max_align_t),
+                  "collected memory is aligned as max_align_t at most");
     void *memory = detail::checked(hapax_alloc(sizeof(T)), "hapax_alloc");
     T *object = ::new (memory) T(std::forward<Arguments>(arguments)...);
     if constexpr (!std::is_trivially_destructible_v<T>) {
-        const auto destroy = [](void *dead, void *) noexcept { static_cast<T *>(dead)->~T(); };
+        const auto destroy = [](void *dead, void *) noexcept {
+            static_cast<T *>(dead)->~T();
+        };
         if (hapax_set_finalizer(object, destroy, nullptr) != 0) {
             const int reason = errno;
             object->~T();
@@ -75,7 +88,8 @@ template <class T, class... Arguments> T *make(Arguments &&...arguments)
 }
 
 /*
- * Memory that is searched for pointers, for containers of handles in programs that do not search the memory of malloc;
+ * An allocator of memory that the collector searches for pointers, for
+ * containers of handles in programs that do not search the memory of malloc;
  * see hapax_alloc_held.
  */
 template <class T> class allocator {
@@ -88,26 +102,43 @@ public:
 
     T *allocate(std::size_t n)
     {
-        static_assert(alignof(T) <= alignof(std::max_align_t), "collected memory is aligned as max_align_t at most");
+        static_assert(alignof(T) <= alignof(std::max_align_t),
+                      "collected memory is aligned as max_align_t at most");
         if (n > static_cast<std::size_t>(-1) / sizeof(T))
             throw std::bad_array_new_length();
-        return static_cast<T *>(detail::checked(hapax_alloc_held(n * sizeof(T)), "hapax_alloc_held"));
+        return static_cast<T *>(detail::checked(
+            hapax_alloc_held(n * sizeof(T)), "hapax_alloc_held"));
     }
     void deallocate(T *memory, std::size_t) noexcept { hapax_free(memory); }
 
-    template <class U> friend bool operator==(const allocator &, const allocator<U> &) noexcept { return true; }
-    template <class U> friend bool operator!=(const allocator &, const allocator<U> &) noexcept { return false; }
+    template <class U>
+    friend bool operator==(const allocator &, const allocator<U> &) noexcept
+    {
+        return true;
+    }
+    template <class U>
+    friend bool operator!=(const allocator &, const allocator<U> &) noexcept
+    {
+        return false;
+    }
 };
 
 namespace detail {
 
-inline const void *address(const void *pointer) noexcept { return pointer; }
-template <class T> inline const void *address(handle<T> of) noexcept { return of.get(); }
+inline const void *address(const void *pointer) noexcept
+{
+    return pointer;
+}
+template <class T> inline const void *address(handle<T> of) noexcept
+{
+    return of.get();
+}
 
 } /* namespace detail */
 
 /*
- * Retains an object, wherever the pinned<> itself stands: a handle, or a pointer to a collected object.
+ * A handle, or a pointer to a collected object, that keeps the object alive by
+ * a pin. The pinned<> itself may stand in any memory.
  */
 template <class P> class pinned {
 public:
@@ -118,7 +149,10 @@ public:
             detail::check(hapax_pin(detail::address(pointer_)), "hapax_pin");
     }
     pinned(const pinned &other) : pinned(other.pointer_) {}
-    pinned(pinned &&other) noexcept : pointer_(std::exchange(other.pointer_, P())) {}
+    pinned(pinned &&other) noexcept
+        : pointer_(std::exchange(other.pointer_, P()))
+    {
+    }
     pinned &operator=(pinned other) noexcept
     {
         std::swap(pointer_, other.pointer_);
@@ -135,23 +169,36 @@ private:
 };
 
 /*
- * A weak pointer: one word. Two are equal if and only if the pointers that they were made from were equal, also after
- * the object has died. It does not keep the object alive.
+ * A weak pointer: one word. Two weak pointers are equal if and only if they
+ * were made from the same address of the same object, also after the object has
+ * died. A weak pointer does not keep the object alive.
  *
  *   T   the type of the object; or handle<U>, for a weak handle
  */
 template <class T> class weak {
 public:
     constexpr weak() noexcept = default;
-    explicit weak(T *pointer) : cell_(pointer == nullptr ? nullptr : detail::checked(hapax_weak_make(pointer), "hapax_weak_make"))
+    explicit weak(T *pointer)
+        : cell_(pointer == nullptr ? nullptr
+                                   : detail::checked(hapax_weak_make(pointer),
+                                                     "hapax_weak_make"))
     {
     }
 
     /* The object, or NULL once it is unreachable. */
-    T *lock() const noexcept { return static_cast<T *>(hapax_weak_value(cell_)); }
+    T *lock() const noexcept
+    {
+        return static_cast<T *>(hapax_weak_value(cell_));
+    }
 
-    friend bool operator==(weak a, weak b) noexcept { return a.cell_ == b.cell_; }
-    friend bool operator!=(weak a, weak b) noexcept { return a.cell_ != b.cell_; }
+    friend bool operator==(weak a, weak b) noexcept
+    {
+        return a.cell_ == b.cell_;
+    }
+    friend bool operator!=(weak a, weak b) noexcept
+    {
+        return a.cell_ != b.cell_;
+    }
 
 private:
     hapax_weak cell_ = nullptr;
@@ -161,27 +208,39 @@ template <class U> class weak<handle<U>> {
 public:
     constexpr weak() noexcept = default;
     explicit weak(handle<U> of)
-        : cell_(!of ? nullptr : detail::checked(hapax_weak_make(of.get()), "hapax_weak_make"))
+        : cell_(!of ? nullptr
+                    : detail::checked(hapax_weak_make(of.get()),
+                                      "hapax_weak_make"))
     {
     }
 
     /* The handle, or the empty one once the value is unreachable. */
     handle<U> lock() const noexcept
     {
-        return handle<U>::from(static_cast<hapax_handle>(hapax_weak_value(cell_)));
+        return handle<U>::from(
+            static_cast<hapax_handle>(hapax_weak_value(cell_)));
     }
 
-    friend bool operator==(weak a, weak b) noexcept { return a.cell_ == b.cell_; }
-    friend bool operator!=(weak a, weak b) noexcept { return a.cell_ != b.cell_; }
+    friend bool operator==(weak a, weak b) noexcept
+    {
+        return a.cell_ == b.cell_;
+    }
+    friend bool operator!=(weak a, weak b) noexcept
+    {
+        return a.cell_ != b.cell_;
+    }
 
 private:
     hapax_weak cell_ = nullptr;
 };
 
 /*
- * A cleanup: a function object that is called once, some time after an object is unreachable, and then destroyed. The
- * cleanup keeps everything alive that the function object reaches until then; if that is the object, neither ever dies. It goes on
- * if the hapax::cleanup itself is gone. Exceptions end the program by std::terminate.
+ * A cleanup. The library calls its function object once, some time after an
+ * object is unreachable, and then destroys the function object. Until then the
+ * cleanup keeps everything alive that the function object reaches; if it
+ * reaches the object itself, neither ever dies. The cleanup stays registered
+ * when the hapax::cleanup is destroyed. An exception ends the program by
+ * std::terminate.
  */
 class cleanup {
 public:
@@ -190,9 +249,13 @@ public:
     template <class F> cleanup(const void *object, F function)
     {
         using box = boxed<F>;
-        static_assert(alignof(box) <= alignof(std::max_align_t), "collected memory is aligned as max_align_t at most");
-        auto *fresh = ::new (detail::checked(hapax_alloc(sizeof(box)), "hapax_alloc")) box(std::move(function));
-        const auto run = [](void *argument) noexcept { static_cast<box *>(argument)->finish(true); };
+        static_assert(alignof(box) <= alignof(std::max_align_t),
+                      "collected memory is aligned as max_align_t at most");
+        void *memory = detail::checked(hapax_alloc(sizeof(box)), "hapax_alloc");
+        auto *fresh = ::new (memory) box(std::move(function));
+        const auto run = [](void *argument) noexcept {
+            static_cast<box *>(argument)->finish(true);
+        };
         if (hapax_add_cleanup(object, run, fresh, &cleanup_) != 0) {
             const int reason = errno;
             fresh->finish(false);
@@ -201,7 +264,8 @@ public:
         box_ = fresh;
     }
 
-    /* The function object is not called any more, unless it has begun, and is destroyed. Never waits; again is harmless. */
+    /* Removes the cleanup, unless it has begun, and destroys the function
+     * object. Never waits. May be called again. */
     void stop() noexcept
     {
         hapax_cleanup_stop(cleanup_);
@@ -218,12 +282,17 @@ private:
         ~any_box() = default;
     };
 
-    /* In collected memory. Whoever finishes it first decides whether the function is called. */
+    /* In collected memory. The first call of finish decides whether the
+     * function is called. */
     template <class F> struct boxed final : any_box {
-        explicit boxed(F &&function) { ::new (static_cast<void *>(room)) F(std::move(function)); }
+        explicit boxed(F &&function)
+        {
+            ::new (static_cast<void *>(room)) F(std::move(function));
+        }
         void finish(bool call) noexcept override
         {
-            /* Relaxed: the queue orders what came before the cleanup, and only one of two that race goes on. */
+            /* Relaxed: the queue orders what came before the cleanup, and only
+             * one of two calls that race goes on. */
             if (finished.exchange(true, std::memory_order_relaxed))
                 return;
             F *function = std::launder(reinterpret_cast<F *>(room));
@@ -241,23 +310,29 @@ private:
 };
 
 /*
- * A weak cache: values by key, each made once and held weakly; see <hapax/cache.h>. Copies share the cache.
+ * A weak cache: a map that creates each missing value once and does not keep it
+ * alive; see <hapax/cache.h>. Copies share the cache.
  *
- *   K   std::string_view, or a trivially copyable type whose equal values have equal bytes
- *   V   the type of the objects; create gives V *, to collected memory or static data
+ *   K   std::string_view, or a trivially copyable type whose equal values have
+ *       equal bytes
+ *   V   the type of the objects; create returns V *, to collected memory or
+ *       static data
  *
- * If create throws, get throws the same in the thread that called create; the threads that waited for the value get
- * hapax::error with EIO.
+ * If create throws, get throws the same exception in the thread that called
+ * create. In the threads that waited for the value, get throws hapax::error
+ * with EIO.
  */
 template <class K, class V> class cache {
 public:
     template <class F> explicit cache(F create)
     {
         static_assert(std::is_same_v<K, std::string_view> ||
-                          (std::is_trivially_copyable_v<K> && std::has_unique_object_representations_v<K>),
+                          (std::is_trivially_copyable_v<K> &&
+                           std::has_unique_object_representations_v<K>),
                       "the cache compares keys by their bytes");
         context *fresh = make<functor<F>>(std::move(create));
-        cache_ = detail::checked(hapax_cache_new(call, fresh), "hapax_cache_new");
+        cache_ =
+            detail::checked(hapax_cache_new(call, fresh), "hapax_cache_new");
     }
 
     /* The value of the key; never NULL. */
@@ -265,7 +340,8 @@ public:
     {
         int reason = 0;
         pending failure;
-        void *value = hapax_cache_get(cache_, detail::bytes(key), detail::size(key), &reason);
+        void *value = hapax_cache_get(cache_, detail::bytes(key),
+                                      detail::size(key), &reason);
         if (value == nullptr) {
             if (failure.thrown)
                 std::rethrow_exception(failure.thrown);
@@ -287,7 +363,8 @@ private:
         F function;
     };
 
-    /* Where an exception waits for the call of get that it came from: the innermost one of its thread. */
+    /* Holds an exception for the call of get that it came from, which is the
+     * innermost one of its thread. */
     struct pending {
         pending() noexcept : outer(std::exchange(innermost, this)) {}
         pending(const pending &) = delete;
@@ -308,10 +385,13 @@ private:
         }
     }
 
-    static void *call(const void *key, std::size_t size, void *data, int *error) noexcept
+    static void *call(const void *key, std::size_t size, void *data,
+                      int *error) noexcept
     {
         try {
-            return const_cast<void *>(static_cast<const void *>(static_cast<context *>(data)->create(key_of(key, size))));
+            const void *made =
+                static_cast<context *>(data)->create(key_of(key, size));
+            return const_cast<void *>(made);
         } catch (...) {
             pending::innermost->thrown = std::current_exception();
             *error = EIO;

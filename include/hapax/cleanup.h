@@ -2,20 +2,23 @@
 /*
  * hapax/cleanup.h - functions that run some time after an object has died.
  *
- * A cleanup gets an argument that is not the object, so the object's memory comes back in the
- * collection that found it dead, cycles of objects die too, and any number of cleanups can hang
- * on one object. They run in no promised order, by default on a thread of the library, outside
- * all locks, never inside a call that allocates.
+ * A cleanup gets an argument that is not the object. So the collection that
+ * finds the object dead frees its memory at once, objects in a cycle die too,
+ * and an object may have any number of cleanups. Cleanups run in no promised
+ * order, by default on a thread of the library, under no lock, and never inside
+ * a call that allocates.
  *
- * Cleanups and finalizers share one queue and its executors. The functions may call the library;
- * they must not be left by longjmp, pthread_exit or an exception.
+ * Cleanups and finalizers share one queue and its executors. The functions may
+ * call the library. They must not leave the call by longjmp, pthread_exit or an
+ * exception.
  *
- * After fork both processes have every cleanup registered before it, and both run it: one that
- * removes a file has to know whose it is. A fork waits a moment for cleanups that are running in
- * other threads to end; one that takes longer goes on in the parent, and is begun anew in the
- * child.
+ * After fork both processes have every cleanup that was registered before, and
+ * both run it: a cleanup that removes a file must know which process owns the
+ * file. A fork waits a moment until cleanups that run in other threads end. One
+ * that takes longer goes on in the parent, and starts again in the child.
  *
- * Source of the semantics: Go's runtime.AddCleanup and Cleanup.Stop, Go 1.25 and later.
+ * Source of the semantics: Go's runtime.AddCleanup and Cleanup.Stop, Go 1.25
+ * and later.
  */
 #ifndef HAPAX_CLEANUP_H
 #define HAPAX_CLEANUP_H
@@ -28,79 +31,92 @@
 
 HAPAX_BEGIN_DECLS
 
-/* Names one cleanup, for hapax_cleanup_stop. All zero: none. The fields are the library's. */
+/* Identifies one cleanup for hapax_cleanup_stop. All zero means none. Only the
+   library uses the fields. */
 typedef struct hapax_cleanup {
     uint64_t id;
     void *record;
 } hapax_cleanup;
 
 /*
- * Has fn(arg) called once, some time after the object is unreachable. On an object that also has
- * a finalizer the cleanup waits until it has been finalized and dies for good. For static data,
- * which never dies, it succeeds and does nothing; *out is then the zero value.
+ * Registers a cleanup: the library calls fn(arg) once, some time after the
+ * object is unreachable. If the object also has a finalizer, the cleanup waits
+ * until the finalizer has run and the object has died for good. Static data
+ * never dies: for it the call succeeds and does nothing, and *out is all zero.
  *
  *   pointer   to the object, or inside it
- *   fn        what to call
- *   arg       what with; may be NULL. If it reaches the object by way of other memory, the
- *             object never dies and fn never runs
- *   out       receives the cleanup's name; may be NULL
+ *   fn        the function to call
+ *   arg       its argument; may be NULL. If arg reaches the object through
+ *             other memory, the object never dies and fn never runs
+ *   out       receives the cleanup's identity; may be NULL
  *
  * Returns: 0, or -1 with errno.
- * Errors: EINVAL if pointer or fn is NULL, arg equals pointer or points into its object, or
- * pointer is neither collected nor static (a stack, malloc); ENOMEM, also if the system has no
- * room for the library's first thread. On failure *out is the zero value.
+ * Errors: EINVAL if pointer or fn is NULL, if arg equals pointer or points into
+ * its object, or if pointer is neither collected nor static (a stack, malloc);
+ * ENOMEM, also if the system has no room for the library's first thread. On
+ * failure *out is all zero.
  * Threads: safe beside every other call, for the same object too.
- * Keeps alive: arg, until fn ran or the cleanup was stopped.
+ * Keeps alive: arg, until fn has run or the cleanup is stopped.
  * Does not keep alive: the object.
  * Source: runtime.AddCleanup of Go.
  */
-HAPAX_API int hapax_add_cleanup(const void *pointer, void (*fn)(void *arg), void *arg,
-                                hapax_cleanup *out);
+HAPAX_API int hapax_add_cleanup(const void *pointer, void (*fn)(void *arg),
+                                void *arg, hapax_cleanup *out);
 
 /*
- * Removes this cleanup, and no other, unless it has begun. Never waits: one that has begun goes on.
- * Harmless on the zero value, again, after it ran, and from inside it.
+ * Removes one cleanup, unless it has begun. The call never waits: a cleanup
+ * that has begun goes on. You may stop a cleanup twice, after it has run, and
+ * from inside it; the zero value is ignored.
  *
  * Errors: none.
  * Threads: safe beside every other call.
- * Keeps alive: nothing. Does not keep alive: arg, from now on.
+ * Keeps alive: nothing.
+ * Does not keep alive: arg, from now on.
  * Source: Cleanup.Stop of Go.
  */
 HAPAX_API void hapax_cleanup_stop(hapax_cleanup cleanup);
 
 /*
- * How many threads of the library run cleanups and finalizers; one by default. With 0 nothing of
- * the user's runs until a thread calls hapax_run_cleanups; evictions from tables go on. With
- * fewer than before it returns when those it takes away are idle; it does not wait for its own
- * caller.
+ * Sets how many threads of the library run cleanups and finalizers. The default
+ * is one. With 0, no cleanup and no finalizer runs until a thread calls
+ * hapax_run_cleanups; tables still evict dead values. If n is smaller than
+ * before, the call waits until the threads that it takes away are idle, but
+ * never for the thread that it runs in.
+ *
+ *   n   how many threads
  *
  * Returns: 0, or -1 with errno.
  * Errors: EAGAIN if the system has no room for a thread; ENOMEM.
  * Threads: safe beside every other call.
  * Keeps alive: nothing.
- * Source: Go's parallel cleanups of 1.25; manual draining is hapax's own.
+ * Source: Go's parallel cleanups of 1.25; running them by hand is hapax's own.
  */
 HAPAX_API int hapax_set_cleanup_threads(unsigned n);
 
 /*
- * Runs, in this thread, the cleanups and finalizers that were queued before the call. It does not
- * collect, and leaves what is queued meanwhile to the next call.
+ * Runs, in the calling thread, the cleanups and finalizers that were queued
+ * before the call. What is queued during the call is left to the next one. The
+ * call does not collect.
  *
- * Returns: how many it ran. Errors: none.
- * Threads: safe beside every other call, itself and the library's threads too: each runs once.
- * Keeps alive: arg of each until it has run.
- * Source: hapax's own; Go has no manual draining.
+ * Returns: how many it ran.
+ * Errors: none.
+ * Threads: safe beside every other call, itself and the library's threads too:
+ * each cleanup runs once.
+ * Keeps alive: arg of each cleanup until it has run.
+ * Source: hapax's own; in Go a program cannot run cleanups by hand.
  */
 HAPAX_API size_t hapax_run_cleanups(void);
 
 /*
- * Waits until everything that was queued before the call has run. It does not collect: call
- * hapax_collect first. Inside a cleanup it does not wait for that one. With 0 threads and
- * something queued it waits for others to drain.
+ * Waits until everything that was queued before the call has run. The call does
+ * not collect: call hapax_collect first. Inside a cleanup it does not wait for
+ * that cleanup. With 0 cleanup threads it waits until other threads have run
+ * what is queued.
  *
- *   milliseconds   how long to wait at most; 0 only asks
+ *   milliseconds   how long to wait at most; 0 does not wait
  *
- * Returns: true once all has run; false if the time was over first. Errors: none.
+ * Returns: true if all has run; false if the time was over first.
+ * Errors: none.
  * Threads: safe beside every other call.
  * Keeps alive: nothing.
  * Source: hapax's own; Go's tests have runtime.BlockUntilEmptyCleanupQueue.

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hapax/export.h - what every public header needs: visibility, C linkage, attributes.
+ * hapax/export.h - what every public header needs: visibility, C linkage,
+ * attributes.
  */
 #ifndef HAPAX_EXPORT_H
 #define HAPAX_EXPORT_H
@@ -12,9 +13,14 @@
 #define HAPAX_API
 #endif
 
-/* HAPAX_FRESH: the result is new memory, which no other pointer leads to. Not for memory that the collector searches: a
- * compiler would leave out a store there that only the collector sees, NULL over the last pointer to an object for example.
- * HAPAX_SIZED(n): the n-th argument is the size in bytes of the result. HAPAX_MUST_USE: to ignore the result is a mistake. */
+/*
+ * HAPAX_FRESH: the result is new memory that no other pointer leads to. Do not
+ * use it for memory that the collector searches: a compiler may leave out a
+ * store there that only the collector reads, for example of NULL over the last
+ * pointer to an object.
+ * HAPAX_SIZED(n): the n-th argument is the size of the result in bytes.
+ * HAPAX_MUST_USE: a caller that ignores the result makes a mistake.
+ */
 #if defined(__GNUC__)
 #define HAPAX_FRESH __attribute__((malloc))
 #define HAPAX_SIZED(n) __attribute__((alloc_size(n)))

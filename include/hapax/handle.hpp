@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hapax/handle.hpp - handles as C++ types. Include <hapax.hpp>, which says how errors are reported.
+ * hapax/handle.hpp - handles as C++ types. Include <hapax.hpp>, which says how
+ * the functions report errors.
  */
 #ifndef HAPAX_HANDLE_HPP
 #define HAPAX_HANDLE_HPP
@@ -23,7 +24,10 @@ namespace hapax {
 /* What a C function reported through errno. */
 class error : public std::system_error {
 public:
-    error(int number, const char *what) : std::system_error(number, std::generic_category(), what) {}
+    error(int number, const char *what)
+        : std::system_error(number, std::generic_category(), what)
+    {
+    }
 };
 
 namespace detail {
@@ -50,37 +54,49 @@ inline void check(int result, const char *what)
 
 } /* namespace detail */
 
-/* Whether values of the type may hold handles or other pointers to collected memory. Specialize it as false for
- * a class without any, and a collection does not search its values. */
-template <class T> inline constexpr bool holds_pointers = !std::is_arithmetic_v<T> && !std::is_enum_v<T>;
+/* Whether values of the type may hold handles or other pointers to collected
+ * memory. If a class holds none, specialize it as false; then the collector
+ * does not search its values. */
+template <class T>
+inline constexpr bool holds_pointers =
+    !std::is_arithmetic_v<T> && !std::is_enum_v<T>;
 
 namespace detail {
 
 template <class T, class = void> struct is_hashed : std::false_type {};
 template <class T>
-struct is_hashed<T, std::void_t<decltype(std::hash<T>()(std::declval<const T &>())),
-                                decltype(std::declval<const T &>() == std::declval<const T &>())>>
+struct is_hashed<
+    T, std::void_t<decltype(std::hash<T>()(std::declval<const T &>())),
+                   decltype(std::declval<const T &>() ==
+                            std::declval<const T &>())>>
     : std::true_type {};
 
-template <class T> std::uint64_t hash_value(const void *value, std::size_t, std::uint64_t) noexcept
+template <class T>
+std::uint64_t hash_value(const void *value, std::size_t, std::uint64_t) noexcept
 {
     return std::hash<T>()(*static_cast<const T *>(value));
 }
 
-template <class T> bool equal_values(const void *a, const void *b, std::size_t) noexcept
+template <class T>
+bool equal_values(const void *a, const void *b, std::size_t) noexcept
 {
     return *static_cast<const T *>(a) == *static_cast<const T *>(b);
 }
 
-/* A class with std::hash and operator== is compared as these say; every other type by its bytes. */
+/* How values of the type are compared: with std::hash and operator== if it is a
+ * class that has both, otherwise by their bytes. */
 template <class T> inline hapax_type type_of() noexcept
 {
-    static_assert(std::is_trivially_copyable_v<T>, "the value of a handle is copied as bytes");
-    static_assert(alignof(T) <= alignof(std::max_align_t), "the value of a handle is aligned as max_align_t at most");
+    static_assert(std::is_trivially_copyable_v<T>,
+                  "the value of a handle is copied as bytes");
+    static_assert(alignof(T) <= alignof(std::max_align_t),
+                  "the value of a handle is aligned as max_align_t at most");
     constexpr bool by_function =
-        is_hashed<T>::value && (std::is_class_v<T> || !std::has_unique_object_representations_v<T>);
+        is_hashed<T>::value && (std::is_class_v<T> ||
+                                !std::has_unique_object_representations_v<T>);
     static_assert(by_function || std::has_unique_object_representations_v<T>,
-                  "equal values may differ in padding: give the type operator== and std::hash");
+                  "equal values may differ in padding: "
+                  "give the type operator== and std::hash");
     hapax_type type = {"C++ value", sizeof(T), nullptr, nullptr, nullptr,
                        holds_pointers<T> ? HAPAX_TYPE_HAS_POINTERS : 0u};
     if constexpr (by_function) {
@@ -103,7 +119,8 @@ template <class T> inline hapax_table *table() noexcept
     }
 }
 
-/* Says why there is no table, if there is none: whoever has one need not ask at each call. */
+/* Throws if there is no table. Only failures call it, so that a lookup that
+ * succeeds need not check. */
 template <class T> inline void check_table()
 {
     checked(table<T>(), "hapax_table_once");
@@ -128,11 +145,14 @@ template <class T> inline std::size_t size(const T &value) noexcept
 } /* namespace detail */
 
 /*
- * A handle: one word. Two handles of one type are equal if and only if their values are equal. The empty
- * handle is equal only to itself. A handle keeps its value alive.
+ * A handle: one word. Two handles of one type are equal if and only if their
+ * values are equal. The empty handle is equal only to itself. A handle keeps
+ * its value alive.
  *
- *   T   std::string_view: a byte string in hapax_strings(); or a trivially copyable type, which has a
- *       table of its own: with std::hash and operator== if it is a class that has both, else by its bytes
+ *   T   std::string_view: a byte string in hapax_strings(); or a trivially
+ *       copyable type, which has a table of its own. The table compares values
+ *       with std::hash and operator== if T is a class that has both, otherwise
+ *       by their bytes
  */
 template <class T = std::string_view> class handle {
 public:
@@ -142,22 +162,27 @@ public:
 
     /* Interns the value. */
     explicit handle(const T &value)
-        : canonical_(hapax_make_handle(detail::table<T>(), detail::bytes(value), detail::size(value)))
+        : canonical_(hapax_make_handle(detail::table<T>(),
+                                       detail::bytes(value),
+                                       detail::size(value)))
     {
         if (canonical_ == nullptr)
             refused();
     }
 
-    /* The handle of a value that is there, or the empty one. Never inserts. */
+    /* The handle of a value if the table has it, otherwise the empty handle.
+     * Never inserts. */
     static handle find(const T &value)
     {
-        hapax_handle found = hapax_find_handle(detail::table<T>(), detail::bytes(value), detail::size(value));
+        hapax_handle found = hapax_find_handle(
+            detail::table<T>(), detail::bytes(value), detail::size(value));
         if (found == nullptr)
             detail::check_table<T>();
         return from(found);
     }
 
-    /* From and to the C library; the handle must be one of this type's table. */
+    /* Converts from and to the C library's handles. The handle must be one of
+     * this type's table. */
     static handle from(hapax_handle canonical) noexcept
     {
         handle result;
@@ -168,7 +193,8 @@ public:
 
     explicit operator bool() const noexcept { return canonical_ != nullptr; }
 
-    /* The value: as std::string_view, or as a reference that lives as long as the value. */
+    /* The value: as std::string_view, or as a reference, which is valid as long
+     * as the value lives. */
     decltype(auto) operator*() const noexcept
     {
         if constexpr (std::is_same_v<T, std::string_view>)
@@ -178,26 +204,40 @@ public:
     }
     const T *operator->() const noexcept
     {
-        static_assert(!std::is_same_v<T, std::string_view>, "a string is reached by view(), c_str() and size()");
+        static_assert(!std::is_same_v<T, std::string_view>,
+                      "a string is reached by view(), c_str() and size()");
         return pointer();
     }
 
-    /* Of strings. */
+    /* Only for handles of strings. */
     std::string_view view() const noexcept
     {
-        static_assert(std::is_same_v<T, std::string_view>, "only a string has a view");
+        static_assert(std::is_same_v<T, std::string_view>,
+                      "only a string has a view");
         return {c_str() == nullptr ? "" : c_str(), size()};
     }
     operator std::string_view() const noexcept { return view(); }
     const char *c_str() const noexcept { return hapax_string(canonical_); }
     std::size_t size() const noexcept { return hapax_handle_size(canonical_); }
 
-    std::uint64_t hash() const noexcept { return hapax_handle_hash(canonical_); }
+    std::uint64_t hash() const noexcept
+    {
+        return hapax_handle_hash(canonical_);
+    }
 
-    friend bool operator==(handle a, handle b) noexcept { return a.canonical_ == b.canonical_; }
-    friend bool operator!=(handle a, handle b) noexcept { return a.canonical_ != b.canonical_; }
-    /* By the bytes of the values, the empty handle first. */
-    friend bool operator<(handle a, handle b) noexcept { return hapax_handle_compare(a.get(), b.get()) < 0; }
+    friend bool operator==(handle a, handle b) noexcept
+    {
+        return a.canonical_ == b.canonical_;
+    }
+    friend bool operator!=(handle a, handle b) noexcept
+    {
+        return a.canonical_ != b.canonical_;
+    }
+    /* The order is that of the values' bytes, with the empty handle first. */
+    friend bool operator<(handle a, handle b) noexcept
+    {
+        return hapax_handle_compare(a.get(), b.get()) < 0;
+    }
     friend bool operator>(handle a, handle b) noexcept { return b < a; }
     friend bool operator<=(handle a, handle b) noexcept { return !(b < a); }
     friend bool operator>=(handle a, handle b) noexcept { return !(a < b); }
@@ -210,19 +250,28 @@ private:
         detail::fail(number, "hapax_make_handle");
     }
 
-    const T *pointer() const noexcept { return static_cast<const T *>(hapax_handle_value(canonical_)); }
+    const T *pointer() const noexcept
+    {
+        return static_cast<const T *>(hapax_handle_value(canonical_));
+    }
 
     hapax_handle canonical_ = nullptr;
 };
 
 static_assert(sizeof(handle<>) == sizeof(hapax_handle), "a handle is one word");
 
-inline handle<> intern(std::string_view text) { return handle<>(text); }
+inline handle<> intern(std::string_view text)
+{
+    return handle<>(text);
+}
 
 } /* namespace hapax */
 
 template <class T> struct std::hash<hapax::handle<T>> {
-    std::size_t operator()(hapax::handle<T> of) const noexcept { return static_cast<std::size_t>(of.hash()); }
+    std::size_t operator()(hapax::handle<T> of) const noexcept
+    {
+        return static_cast<std::size_t>(of.hash());
+    }
 };
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hapax/symbols.h - names that are known when the program is written, for a switch.
+ * hapax/symbols.h - names that you know when you write the program, with an
+ * index each for a switch.
  *
  *     enum { NAME, VERSION, LICENSE, KEYS };
  *     static const char *const keys[KEYS] = {"name", "version", "license"};
@@ -27,42 +28,50 @@ typedef struct hapax_symbols hapax_symbols;
 /*
  * Interns n names in a table of byte strings. Name i has the index i.
  *
- *   table   where the handles come from that hapax_symbols_index is asked about
- *   names   n NUL-terminated strings, no two equal; they are not used after the call
+ *   table   the table of the handles that you will pass to hapax_symbols_index
+ *   names   n NUL-terminated strings, no two equal; the library does not use
+ *           them after the call
  *   n       how many names, at most INT_MAX; 0 makes a set without symbols
  *
- * Returns: the symbols, or NULL with errno. They are collected once nothing reaches them.
- * Errors: EINVAL if table is NULL or its values have a fixed size, names is NULL and n is not 0, a name
- * is NULL, two names are equal, or n is too large; ENOMEM.
+ * Returns: the symbols, or NULL with errno. The collector frees them once
+ * nothing reaches them.
+ * Errors: EINVAL if table is NULL, if its values have a fixed size, if names is
+ * NULL and n is not 0, if a name is NULL, if two names are equal, or if n is
+ * too large; ENOMEM.
  * Threads: safe beside every other call.
- * Keeps alive: the handles of all names, while the symbols themselves are alive.
+ * Keeps alive: the handles of all names, while the symbols themselves are
+ * alive.
  * Does not keep alive: the table.
  * Source: GQuark of GLib, without a number for every string of the program.
  */
-HAPAX_API hapax_symbols *hapax_symbols_new(hapax_table *table, const char *const *names, size_t n);
+HAPAX_API hapax_symbols *hapax_symbols_new(hapax_table *table,
+                                           const char *const *names, size_t n);
 
 /*
- * The handle of the name with this index.
+ * Returns the handle of the name with this index.
  *
  * Returns: the handle, or NULL with errno.
  * Errors: EINVAL if symbols is NULL or index is not below the number of names.
  * Threads: safe beside every other call.
  * Keeps alive: as hapax_make_handle.
  */
-HAPAX_API hapax_handle hapax_symbols_handle(const hapax_symbols *symbols, size_t index);
+HAPAX_API hapax_handle hapax_symbols_handle(const hapax_symbols *symbols,
+                                            size_t index);
 
 /*
- * The index of the name that the handle stands for. One lookup by the handle's address: no text is
- * read.
+ * Returns the index of the name that the handle stands for. The call looks up
+ * the handle's address and reads no text.
  *
- *   handle   of the same table; handles of other tables are none of the names
+ *   handle   of the same table; a handle of another table is none of the names
  *
- * Returns: the index, or -1 if the handle is none of the names, if it is NULL, or if symbols is NULL.
+ * Returns: the index, or -1 if the handle is none of the names, if it is NULL,
+ * or if symbols is NULL.
  * Errors: none; errno is left alone.
  * Threads: safe beside every other call.
  * Keeps alive: nothing.
  */
-HAPAX_API int hapax_symbols_index(const hapax_symbols *symbols, hapax_handle handle);
+HAPAX_API int hapax_symbols_index(const hapax_symbols *symbols,
+                                  hapax_handle handle);
 
 HAPAX_END_DECLS
 

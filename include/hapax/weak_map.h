@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hapax/weak_map.h - weak maps: what belongs to an object, kept beside it.
+ * hapax/weak_map.h - weak maps: data that belongs to an object, stored beside
+ * it.
  *
- * An entry lives exactly as long as its key and the map both live. The map keeps no key alive, not
- * even if the value refers back to it (ephemerons), so a program can attach data to objects it
- * did not make, and the data goes when the object goes.
+ * An entry lives as long as its key and the map both live. The map does not
+ * keep its keys alive, even if a value refers back to its key (ephemerons). So
+ * you can attach data to an object that you did not make, and the data dies
+ * with the object.
  *
- * A key is an address: any offset in a collected object, each a key of its own that lives with the
- * object; a handle; or static data, which never dies.
+ * A key is an address: of a collected object or of any byte inside it, a
+ * handle, or the address of static data, which never dies. Each offset in an
+ * object is a key of its own.
  *
- * Source of the semantics: Hayes, Ephemerons (OOPSLA 1997); WeakMap of ECMAScript.
+ * Source of the semantics: Hayes, Ephemerons (OOPSLA 1997); WeakMap of
+ * ECMAScript.
  */
 #ifndef HAPAX_WEAK_MAP_H
 #define HAPAX_WEAK_MAP_H
@@ -20,89 +24,109 @@
 
 HAPAX_BEGIN_DECLS
 
-/* Opaque; collected once nothing reaches it. */
+/* Opaque. The collector frees it once nothing reaches it. */
 typedef struct hapax_weak_map hapax_weak_map;
 
 /*
- * A new, empty map.
+ * Makes an empty map.
  *
- * Returns: the map; NULL with errno on failure. Errors: ENOMEM.
+ * Returns: the map; NULL with errno on failure.
+ * Errors: ENOMEM.
  * Threads: safe beside every other call.
- * Keeps alive: the values whose keys live, as long as the map itself is held. Does not keep alive:
- * the keys.
+ * Keeps alive: the values whose keys live, while the map itself is alive.
+ * Does not keep alive: the keys; itself (hold the pointer, or pin it).
  * Source: WeakMap of ECMAScript.
  */
 HAPAX_API hapax_weak_map *hapax_weak_map_new(void);
 
 /*
- * Sets the value of a key; one that it has is replaced.
+ * Sets the value of a key. If the key has a value, the new one replaces it.
  *
  *   key     to a collected object, or inside it, or to static data
- *   value   any pointer but NULL; what it points to is kept if it is collected
+ *   value   any pointer but NULL; if it points to collected memory, the entry
+ *           keeps that alive
  *
  * Returns: 0, or -1 with errno.
- * Errors: EINVAL if map, key or value is NULL, or key is neither collected nor static (a stack,
- * malloc); ENOMEM.
- * Threads: safe beside every other call, for the same key too: one of the values stays.
- * Keeps alive: value, with all it reaches, while the key and the map live. Does not keep alive:
- * key, even if value refers to it.
+ * Errors: EINVAL if map, key or value is NULL, or if key is neither collected
+ * nor static (a stack, malloc); ENOMEM.
+ * Threads: safe beside every other call, for the same key too: one of the
+ * values stays.
+ * Keeps alive: value and all it reaches, while the key and the map live.
+ * Does not keep alive: key, even if value refers to it.
  * Source: WeakMap.prototype.set of ECMAScript.
  */
-HAPAX_API int hapax_weak_map_set(hapax_weak_map *map, const void *key, void *value);
+HAPAX_API int hapax_weak_map_set(hapax_weak_map *map, const void *key,
+                                 void *value);
 
 /*
- * The value of a key. Takes no lock.
+ * Returns the value of a key. The call takes no lock.
  *
- * Returns: the value; NULL if the key has none, and errno is left alone then; NULL with errno
- * on failure.
- * Errors: EINVAL if map or key is NULL; ENOMEM if the thread is new to the collector and
- * cannot be made known.
+ * Returns: the value; NULL if the key has none, and errno is left alone; NULL
+ * with errno on failure.
+ * Errors: EINVAL if map or key is NULL; ENOMEM if the thread is new to the
+ * collector and cannot be made known.
  * Threads: safe beside every other call.
- * Keeps alive: the returned pointer keeps the value alive as every pointer does.
+ * Keeps alive: the returned pointer keeps the value alive as every pointer
+ * does.
  * Source: WeakMap.prototype.get of ECMAScript.
  */
 HAPAX_API void *hapax_weak_map_get(hapax_weak_map *map, const void *key);
 
 /*
- * The value of a key; if it has none, value becomes the one. What is there wins, in one step: of several threads that do
- * this for one key, all get the same value.
+ * Returns the value of a key. If the key has none, the call first sets it to
+ * value. Both are one step: if several threads call this for one key, all get
+ * the same value.
  *
  *   key     to a collected object, or inside it, or to static data
- *   value   any pointer but NULL; let go if another is there
+ *   value   any pointer but NULL; not used if the key has a value
  *
- * Returns: the value that is there then; NULL with errno on failure.
+ * Returns: the value that the key then has; NULL with errno on failure.
  * Errors: as for hapax_weak_map_set.
  * Threads: safe beside every other call, for the same key too.
- * Keeps alive: the value that is there, as hapax_weak_map_set does, and so does the returned pointer. Does not keep alive:
- * key, and value if another is there.
- * Source: WeakMap.prototype.getOrInsert of ECMAScript; LoadOrStore of Go's sync.Map.
+ * Keeps alive: the value in the map, as hapax_weak_map_set does; the returned
+ * pointer keeps it alive too.
+ * Does not keep alive: key; value, if the key has another.
+ * Source: WeakMap.prototype.getOrInsert of ECMAScript; LoadOrStore of Go's
+ * sync.Map.
  */
-HAPAX_API void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key, void *value);
+HAPAX_API void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key,
+                                          void *value);
 
 /*
- * Calls visit for each entry. An entry that is in the map throughout, whose key lives throughout, is visited exactly once,
- * and no entry twice. One that comes, goes or gets another value meanwhile may be visited with either, or not at all; if it
- * was removed and comes back, perhaps again. A key that waits for its finalizer is visited too.
+ * Calls visit for each entry. If an entry is in the map and its key is alive
+ * during the whole call, visit gets it exactly once. If an entry comes, goes or
+ * gets another value during the call, visit may get either value, or not get
+ * the entry at all. If it is removed and comes back, visit may get it again. An
+ * entry whose key waits for its finalizer is visited too.
  *
  *   visit     may use the map, collect and allocate; false ends the iteration
- *   context   handed through
+ *   context   passed to visit
  *
- * Returns: true if it came to the end; false if visit ended it, and with errno on failure.
- * Errors: EINVAL if map or visit is NULL; ENOMEM if the thread is new to the collector and cannot be made known.
- * Threads: safe beside every other call; takes a lock for an instant for each entry.
- * Keeps alive: the key and the value during their visit, no others. Memory of dead entries is not given back meanwhile.
+ * Returns: true if visit never returned false; false if it did, and with errno
+ * on failure.
+ * Errors: EINVAL if map or visit is NULL; ENOMEM if the thread is new to the
+ * collector and cannot be made known.
+ * Threads: safe beside every other call. Takes a lock for a moment for each
+ * entry.
+ * Keeps alive: the key and the value during their visit, and no others. The map
+ * frees no memory of dead entries during the call.
  * Source: hapax_table_each; Java's WeakHashMap can be iterated likewise.
  */
 HAPAX_API bool hapax_weak_map_each(hapax_weak_map *map,
-                                   bool (*visit)(const void *key, void *value, void *context), void *context);
+                                   bool (*visit)(const void *key, void *value,
+                                                 void *context),
+                                   void *context);
 
 /*
- * Takes a key's value out of the map.
+ * Removes the entry of a key.
  *
- * Returns: whether there was one; false with errno on failure.
+ * Returns: true if there was one; false if there was none, and with errno on
+ * failure.
  * Errors: as for hapax_weak_map_get.
- * Threads: safe beside every other call, for the same key too: one caller is told true.
- * Keeps alive: nothing. Does not keep alive: the value, from now on.
+ * Threads: safe beside every other call, for the same key too: only one caller
+ * gets true.
+ * Keeps alive: nothing.
+ * Does not keep alive: the value, from now on.
  * Source: WeakMap.prototype.delete of ECMAScript.
  */
 HAPAX_API bool hapax_weak_map_remove(hapax_weak_map *map, const void *key);
