@@ -241,6 +241,8 @@ src_hapax_SOURCES = \
 	src/stat/base/utf8.c \
 	src/stat/base/utf8.h \
 	src/stat/input/encoding_stage.c \
+	src/stat/input/encoding_table.c \
+	src/stat/input/encoding_table.h \
 	src/stat/input/file_list.c \
 	src/stat/input/file_list.h \
 	src/stat/input/file_stage.c \
@@ -249,6 +251,8 @@ src_hapax_SOURCES = \
 	src/stat/input/source.h \
 	src/stat/input/stage.c \
 	src/stat/input/stage.h \
+	src/stat/input/unmarked.c \
+	src/stat/input/unmarked.h \
 	src/stat/input/zstd_stage.c \
 	src/stat/main.c \
 	src/stat/measure/clocks.c \
@@ -285,12 +289,16 @@ src_hapax_SOURCES = \
 	src/stat/split/csv.c \
 	src/stat/split/csv_guess.c \
 	src/stat/split/csv_guess.h \
+	src/stat/split/csv_tabs.c \
+	src/stat/split/csv_tabs.h \
 	src/stat/split/expat64.h \
 	src/stat/split/lines.c \
 	src/stat/split/split.c \
 	src/stat/split/split.h \
 	src/stat/split/words.c \
 	src/stat/split/xml.c \
+	src/stat/split/xml_entities.c \
+	src/stat/split/xml_entities.h \
 	src/stat/stat.c \
 	src/stat/stat.h \
 	src/stat/values/count.c \

@@ -163,9 +163,16 @@ def count_file(path, count):
     return counts, None
 
 
+def is_hidden(c):
+    """Characters that steer a terminal, that one cannot see, or that are no text."""
+    return (c < 0x20 or 0x7f <= c <= 0x9f or c in (0x61c, 0xfeff) or 0x200b <= c <= 0x200f or
+            0x2028 <= c <= 0x202e or 0x2060 <= c <= 0x206f or 0xdc80 <= c <= 0xdcff)
+
+
 def as_shown(path):
     """A name as the program shows it."""
-    return bytes(63 if byte < 32 or byte == 127 else byte for byte in path)
+    return b"".join(b"?" * len(c.encode("utf-8", "surrogateescape")) if is_hidden(ord(c)) else c.encode("utf-8")
+                    for c in path.decode("utf-8", "surrogateescape"))
 
 
 def run(hapax, options, paths):

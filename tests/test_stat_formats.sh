@@ -105,15 +105,35 @@ if has_format json; then
 		check "no JSON: $sample" is "$status" 1
 		check "no JSON: $sample: one line says so" says '^hapax: strict\.json:[0-9]*: .'
 	done
+	# Without a newline behind it: the parser looks one character ahead, and there is an end.
+	for sample in 01 '1,' '1]' 1- 1.5. -01 12e3e 'true1' '"a"1' '1"'; do
+		printf '%s' "$sample" >strict.json
+		run stat --json --rounds=1 --split=json strict.json
+		check "no JSON at the end of a file: $sample" is "$status $(field values)" '1 0'
+	done
+	printf '[1,\n 2 x]' >strict.json
+	run stat --json --rounds=1 --split=json strict.json
+	check 'no JSON: the byte of the line' says '^hapax: strict\.json:2: .*, at byte 4 of the line$'
+	printf '[1\000]' >strict.json
+	run stat --json --rounds=1 --split=json strict.json
+	check 'no JSON: a NUL' says '^hapax: strict\.json:1: a NUL outside of a string, at byte 3 '
+	printf '1\n\357\273\2772' >strict.json
+	run stat --json --rounds=1 --split=json strict.json
+	check 'no JSON: a byte order mark between two texts' says '^hapax: strict\.json:2: '
 	printf '"\355\240\200"' >strict.json
 	run stat --json --rounds=1 --split=json strict.json
 	check 'no JSON: bytes of a surrogate' is "$status" 1
-	printf '1 2\n"a" "b" [1]{"a":-0}[-0.0,1e999,123456789012345678901234567890,-9223372036854775809] true' >loose.json
+	printf '1 2\n"a" "b" [1]{"a":-0}[-0.0,1e99999,123456789012345678901234567890,-9223372036854775809] true' >loose.json
 	cut json loose.json
 	check 'texts that follow each other' counts_are 12 10
-	for sample in -0 -0.0 1e999 123456789012345678901234567890 -9223372036854775809; do
+	for sample in -0 -0.0 1e99999 123456789012345678901234567890 -9223372036854775809; do
 		check "a number stays as it is written: $sample" holds "1$tab$sample"
 	done
+	awk 'BEGIN { printf "[1"; for (i = 0; i < 9999; i++) printf "234567890"; print ".500e-0012345, \"12\\\\\", 345]" }' >digits.json
+	cut json digits.json
+	check 'a number of 90,000 digits' is "$status $(field values) $(field distinct_bytes)" "0 3 90011"
+	check 'a string of digits is none' holds "1${tab}12\\\\"
+	check 'the number behind it' holds "1${tab}345"
 	awk 'BEGIN { for (i = 0; i < 100000; i++) printf "["; printf "{\"k\": 1}"; for (i = 0; i < 100000; i++) printf "]" }' >deep.json
 	run stat --json --rounds=1 --split=json deep.json
 	check 'JSON that is 100,000 deep' counts_are 2 2
@@ -130,6 +150,16 @@ if has_format xml; then
 	printf '<!DOCTYPE a SYSTEM "none.dtd">\n<a>\n<b c="&foo;"/></a>' >attribute.xml
 	run stat --split=xml attribute.xml
 	check 'in an attribute it is refused' says '^hapax: attribute\.xml:3: .*entity'
+	for lost in '[<!ENTITY in "I&out;">]><a z="&in;"/>' '[<!ENTITY in "<b c=\047&out;\047/>">]><a>&in;</a>' \
+		'[<!ATTLIST a d CDATA "x&out;">]><a/>'; do
+		# shellcheck disable=SC2059 # it has escapes of printf
+		printf "<!DOCTYPE a SYSTEM 'none.dtd' $lost" >lost.xml
+		run stat --split=xml lost.xml
+		check "lost behind another entity, or in a default value: $lost" says '^hapax: lost\.xml:1: .*entity'
+	done
+	printf '<!DOCTYPE a SYSTEM "none.dtd" [<!ENTITY in "I&two;"><!ENTITY two "2"><!ATTLIST a d CDATA "x&in;">]><a z="&in;">&out;</a>' >kept.xml
+	cut xml kept.xml
+	check 'but not one that another one of the file defines' holds "1${tab}xI2"
 	printf '<!DOCTYPE a SYSTEM "none.dtd">\n<a b="&amp;&#65;"/>' >predefined.xml
 	run stat --split=xml predefined.xml
 	check 'but those that XML itself defines are not' is "$status" 0
@@ -141,7 +171,7 @@ if has_format xml; then
 		printf '<?xml version="1.0" encoding="%s"?>\n<a>'"${pair#*:}"'</a>' "$encoding" >encoded.xml
 		cut xml encoded.xml
 		if [ "$encoding" = nonsense ]; then
-			check 'an encoding that nobody knows' is "$status" 1
+			check 'an encoding that nobody knows' says '^hapax: encoded\.xml:1: .*: nonsense$'
 		elif printf 'x' | iconv -f "$encoding" -t UTF-8 >/dev/null 2>&1; then
 			# shellcheck disable=SC2059 # it has escapes of printf
 			check "XML in $encoding" holds "1$tab$(printf "${pair#*:}" | iconv -f "$encoding" -t UTF-8)"
@@ -149,6 +179,9 @@ if has_format xml; then
 			skip "XML in $encoding" 'iconv does not know it here'
 		fi
 	done
+	printf '<?xml version="1.0" encoding="windows-1252"?>\n<a>\n\201</a>' >encoded.xml
+	run stat --split=xml encoded.xml
+	check 'a byte that is no character of the encoding' says '^hapax: encoded\.xml:3: .* as windows-1252$'
 	awk 'BEGIN { printf "<a b=\""; for (i = 0; i < 3000000; i++) printf "0123456789"; print "\"/>" }' >long.xml
 	run stat --json --rounds=1 --split=xml --top=0 long.xml
 	check 'an attribute of 30 MB' counts_are 3 3
@@ -167,18 +200,36 @@ for format in csv json xml c lines words; do
 	run stat --json --rounds=1 --split=$format plain.$format
 	expected="$(field values) $(field distinct) $(field distinct_bytes)"
 	for encoding in UTF-8 UTF-16LE UTF-16BE UTF-32LE UTF-32BE; do
-		[ $format-$encoding != xml-UTF-32LE ] || continue
 		{ printf '\357\273\277'; cat plain.$format; } | iconv -f UTF-8 -t $encoding >marked.$format
 		run stat --json --rounds=1 --split=$format marked.$format
 		check "$format in $encoding with a mark" is "$(field values) $(field distinct) $(field distinct_bytes)" "$expected"
 	done
 	case $format in lines | words) continue ;; esac
-	for encoding in UTF-16LE UTF-16BE; do
+	for encoding in UTF-16LE UTF-16BE UTF-32LE UTF-32BE; do
 		iconv -f UTF-8 -t $encoding plain.$format >unmarked.$format
 		run stat --json --rounds=1 --split=$format unmarked.$format
 		check "$format in $encoding without a mark" is "$(field values) $(field distinct) $(field distinct_bytes)" "$expected"
 	done
 done
+if has_format csv; then
+	printf '\345\220\215,\344\270\212\n\346\227\245,\344\270\212\n' >unmarked.utf8
+	for encoding in UTF-16LE UTF-16BE UTF-32LE UTF-32BE; do
+		iconv -f UTF-8 -t $encoding unmarked.utf8 >unmarked.csv
+		cut csv unmarked.csv
+		check "csv in $encoding without a mark, and without any letter of ASCII" is "$(cat values)" \
+			"$(printf '1\t\345\220\215\n1\t\346\227\245\n2\t\344\270\212')"
+	done
+	printf 'a\000b,c\n1\000,2\n' >zeros.csv
+	run stat --json --rounds=1 --split=csv zeros.csv
+	check 'zeros in bytes are zeros' is "$(field values) $(field distinct_bytes)" '4 7'
+fi
+if has_format json; then
+	for encoding in UTF-16LE UTF-16BE UTF-32LE UTF-32BE; do
+		printf 7 | iconv -f UTF-8 -t $encoding >unmarked.json
+		cut json unmarked.json
+		check "a single digit in $encoding" holds "1${tab}7"
+	done
+fi
 printf '\377\376a\000\000\330b\000' >broken.lines
 run stat broken.lines
 check 'bytes that are no UTF-16' says '^hapax: broken\.lines: .*UTF-16LE'
@@ -203,6 +254,12 @@ if has_format csv; then
 	printf 'a\tb"c\nd\t"e\tf"\n' >tabs.csv
 	run stat --json --rounds=1 --split=csv tabs.csv
 	check 'between tabs a quote inside a field is a character' counts_are 4 4
+	printf 'a\tb\n"c" d\t1\n"e\t2\nf"\t3\n' >quotes.tsv
+	cut csv quotes.tsv
+	check 'between tabs: text behind a closing quote, and a newline in quotes' is "$(tr '\n' ' ' <values)" "1${tab}1 1${tab}3 1${tab}a 1${tab}b 1${tab}c d 1${tab}e\\t2\\nf "
+	printf 'a\tb\n\nc\t"d\n' >open.tsv
+	run stat --split=csv open.tsv
+	check 'between tabs: a quote without an end' says '^hapax: open\.tsv:3: .'
 	printf '1;2,5\n3;4,5\n6;7\n' >decimal.csv
 	run stat --json --rounds=1 --split=csv decimal.csv
 	check 'decimal commas are no delimiters' is "$(places)" '1 3 3;2 3 3;'

@@ -46,6 +46,26 @@ for tool in gzip:zlib zstd:libzstd; do
 	check "$tool: nothing in it" counts_are 0 0
 done
 
+if command -v gzip >/dev/null && ! says 'built without zlib'; then
+	{ gzip -c <many.txt; head -c 70000 /dev/zero; gzip -c <many.txt; head -c 5 /dev/zero; } >padded
+	run stat --json --rounds=1 padded
+	says 'built without' || check 'gzip: zeros behind a member' counts_are $((lines * 2)) "$distinct"
+	printf '\037\213' >torn
+	run stat torn
+	check 'gzip: cut behind its mark' is "$status" 1
+fi
+if command -v zstd >/dev/null; then
+	{ printf 'P*M\030\004\000\000\000abcd'; zstd -c <many.txt; } >skipped
+	run stat --json --rounds=1 skipped
+	says 'built without' || check 'zstd: a frame that is passed over comes first' counts_are $lines "$distinct"
+fi
+printf '\3757zXZ\000\000\004' >packed
+run stat packed
+check 'xz is refused, not cut' says '^hapax: packed: xz data'
+printf 'BZh91AY&SY\200' >packed
+run stat packed
+check 'bzip2 too' says '^hapax: packed: bzip2 data'
+
 # --- Folders and lists ---
 
 mkdir -p tree/b/c tree/a 'tree/b/with

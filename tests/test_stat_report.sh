@@ -109,6 +109,21 @@ fi
 run stat --top=20 odd2.txt
 check 'without UTF-8 its bytes are escaped' grep -q '"\\xc3\\xa9"$' out
 
+# The same in names of files: CSI as one character, right-to-left override, a byte that is no text, escape.
+odd_name=$(printf 'a\302\233b\342\200\256c\377d\033e')
+run stat "$odd_name"
+check 'a name in a message acts on no terminal' says '^hapax: a??b???c?d?e: '
+printf '{"values": 1, "interned": {}}' >"$odd_name"
+if has_format json; then
+	run stat --compare "$odd_name" "$odd_name"
+	check 'nor does one in a comparison' grep -qF 'first   "a\xc2\x9bb\xe2\x80\xaec\xffd\x1be"' out
+fi
+printf 'a\033b\n' >escape.csv
+if has_format csv; then
+	run stat --split=csv --delimiter="$(printf '\033')" escape.csv
+	check 'nor does a delimiter' grep -qF 'delimiter \x1b' out
+fi
+
 # --- Standard error is the program's own ---
 
 # The collector warns of blocks this large.

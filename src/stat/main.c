@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <hapax.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -138,6 +139,7 @@ static void fill_standard_descriptors(void)
 int main(int count, char **arguments)
 {
     fill_standard_descriptors();
+    signal(SIGXFSZ, SIG_IGN); /* a file that may not grow is an error like others */
     setlocale(LC_CTYPE, ""); /* only to show values: numbers keep their point */
     int status = run(count, arguments);
     errno = 0;

@@ -7,9 +7,12 @@
 
 #include "stat/base/message.h"
 
+#include "stat/base/utf8.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdarg.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +29,33 @@ void message_turn_away(int others)
     dup2(others, STDERR_FILENO);
 }
 
+/* Whether the character, of size bytes in UTF-8, could steer a terminal or hide what follows. */
+static bool is_hidden(const char *text, size_t size)
+{
+    const unsigned char *at = (const unsigned char *)text;
+    if (size == 1)
+        return at[0] < 0x20 || at[0] == 0x7f;
+    if (size == 2) /* up to U+009F; U+061C */
+        return (at[0] == 0xc2 && at[1] < 0xa0) || (at[0] == 0xd8 && at[1] == 0x9c);
+    if (size != 3)
+        return false;
+    unsigned c = (at[0] & 0xfU) << 12 | (at[1] & 0x3fU) << 6 | (at[2] & 0x3fU);
+    return (c >= 0x200b && c <= 0x200f) || (c >= 0x2028 && c <= 0x202e) ||
+           (c >= 0x2060 && c <= 0x206f) || c == 0xfeff;
+}
+
+/* Names of files and pieces of them may hold anything: each byte that is not to be shown becomes a
+   question mark. */
+static void make_harmless(char *text, size_t size)
+{
+    for (size_t at = 0; at < size;) {
+        size_t length = utf8_length(text + at, size - at);
+        if (length == 0 || is_hidden(text + at, length))
+            memset(text + at, '?', length = length ? length : 1);
+        at += length;
+    }
+}
+
 /* Formats one line into text, which has room for size bytes; returns its length. */
 __attribute__((format(printf, 3, 0)))
 static size_t format_line(char *text, size_t size, const char *format, va_list arguments)
@@ -38,9 +68,7 @@ static size_t format_line(char *text, size_t size, const char *format, va_list a
         size_t room = size - used - 2;
         used += (size_t)wanted < room ? (size_t)wanted : room;
     }
-    for (size_t i = 0; i < used; i++)
-        if ((unsigned char)text[i] < 0x20 || text[i] == 0x7f)
-            text[i] = '?';
+    make_harmless(text, used);
     text[used++] = '\n';
     return used;
 }

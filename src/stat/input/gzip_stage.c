@@ -21,12 +21,20 @@ struct gzip_stage {
     char out[OUT_SIZE];
 };
 
-/* Has some input for zlib; false at the end of it, or on a failure. */
+/* Has some input for zlib; false at the end of it, or on a failure. Zeros behind a member fill a
+   tape's last block. */
 static bool has_input(struct gzip_stage *gzip, bool *failed)
 {
-    if (gzip->in.size == 0 && !stage_next(gzip->stage.below, &gzip->in))
-        *failed = true;
-    return !*failed && gzip->in.size > 0;
+    struct piece *in = &gzip->in;
+    do {
+        if (in->size == 0 && !stage_next(gzip->stage.below, in))
+            *failed = true;
+        if (*failed || in->size == 0)
+            return false;
+        for (; gzip->between && in->size > 0 && *in->data == 0; in->size--)
+            in->data++;
+    } while (in->size == 0);
+    return true;
 }
 
 /* One call of zlib. */

@@ -5,6 +5,7 @@
 #include "stat/input/source.h"
 
 #include "stat/base/message.h"
+#include "stat/input/unmarked.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -22,27 +23,43 @@ struct compression {
     const char *magic;
     size_t magic_size;
     struct stage *(*stage)(struct stage *below);
-    const char *name, *library;
+    const char *name;
+    const char *library; /* that is missing if there is no stage; NULL: no library reads it here */
 };
+
+enum { LONGEST_MAGIC = 10 };
+
+/* zstd data may begin with a frame that is passed over: pzstd writes one. */
+static bool is_skippable_frame(const struct piece *head)
+{
+    return head->size >= 4 && (head->data[0] & 0xf0) == 0x50 &&
+           memcmp(head->data + 1, "\x2a\x4d\x18", 3) == 0;
+}
 
 static bool decompress(struct source *source)
 {
     const struct compression known[] = {
-        { "\x1f\x8b\x08", 3, gzip_stage, "gzip", "zlib" },
         { "\x28\xb5\x2f\xfd", 4, zstd_stage, "zstd", "libzstd" },
+        { "\x1f\x8b", 2, gzip_stage, "gzip", "zlib" },
+        { "\xfd\x37zXZ\0", 6, NULL, "xz", NULL },
+        { "BZh91AY&SY", LONGEST_MAGIC, NULL, "bzip2", NULL },
     };
     struct piece head;
-    if (!source_peek(source, 4, &head))
+    if (!source_peek(source, LONGEST_MAGIC, &head))
         return false;
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) {
-        if (!begins_with(&head, known[i].magic, known[i].magic_size))
-            continue;
-        if (!known[i].stage)
-            return stage_fail(source->stages, "%s data, and this program was built without %s",
-                              known[i].name, known[i].library);
-        source->stages = known[i].stage(source->stages);
-        break;
-    }
+    const struct compression *found = is_skippable_frame(&head) ? known : NULL;
+    for (size_t i = 0; i < sizeof known / sizeof *known && !found; i++)
+        if (begins_with(&head, known[i].magic, known[i].magic_size))
+            found = &known[i];
+    if (!found)
+        return true;
+    if (!found->stage && !found->library)
+        return stage_fail(source->stages, "%s data, which has to be decompressed first",
+                          found->name);
+    if (!found->stage)
+        return stage_fail(source->stages, "%s data, and this program was built without %s",
+                          found->name, found->library);
+    source->stages = found->stage(source->stages);
     return true;
 }
 
@@ -63,27 +80,19 @@ static const struct mark marks[] = {
     { "\xfe\xff", 2, "UTF-16BE" },
 };
 
-/* Two characters of ASCII in UTF-16. */
-static const char *encoding_by_zeros(const struct piece *head)
-{
-    if (head->size < 4)
-        return NULL;
-    const char *at = head->data;
-    if (at[0] && !at[1] && at[2] && !at[3])
-        return "UTF-16LE";
-    if (!at[0] && at[1] && !at[2] && at[3])
-        return "UTF-16BE";
-    return NULL;
-}
-
 static bool find_encoding(struct source *source, enum source_encoding how)
 {
     struct piece head;
     if (how == SOURCE_LEFT_ALONE)
         return true;
-    if (!source_peek(source, 4, &head))
+    if (!source_peek(source, UNMARKED_LOOK_AHEAD, &head))
         return false;
-    const char *encoding = how == SOURCE_MARK_OR_ZEROS ? encoding_by_zeros(&head) : NULL;
+    struct piece first = head;
+    if (first.size > UNMARKED_LOOK_AHEAD)
+        first.size = UNMARKED_LOOK_AHEAD;
+    const char *encoding = how == SOURCE_ASCII_FIRST     ? unmarked_encoding_ascii_first(&first)
+                           : how == SOURCE_MARK_OR_ZEROS ? unmarked_encoding(&first)
+                                                         : NULL;
     for (size_t i = 0; i < sizeof marks / sizeof *marks; i++)
         if (begins_with(&head, marks[i].bytes, marks[i].size)) {
             stage_skip(source->stages, marks[i].size);

@@ -17,7 +17,8 @@
 /* How a format finds out the encoding of its text. */
 enum source_encoding {
     SOURCE_MARK,          /* a byte order mark tells, and nothing else does */
-    SOURCE_MARK_OR_ZEROS, /* UTF-16 without a mark too: every other of its first bytes is zero */
+    SOURCE_MARK_OR_ZEROS, /* zero bytes tell too, if there is no mark */
+    SOURCE_ASCII_FIRST,   /* the same, of text whose first character is ASCII */
     SOURCE_LEFT_ALONE     /* they are bytes */
 };
 

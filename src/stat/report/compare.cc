@@ -4,8 +4,10 @@
 
 extern "C" {
 #include "stat/base/message.h"
+#include "stat/base/terminal.h"
 #include "stat/base/units.h"
 #include "stat/report/compare.h"
+#include "stat/report/quote.h"
 }
 
 #include <cerrno>
@@ -15,6 +17,7 @@ extern "C" {
 #include <new>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <unistd.h>
 
 namespace {
 
@@ -85,14 +88,23 @@ void put(const row &row, const json &first, const json &second)
                 has_b ? row.show(b).text : "-", change);
 }
 
+/* In quotes: a name may hold anything. */
+void put_name(const char *which, const char *path)
+{
+    std::printf("  %-8s", which);
+    quote_put(path, std::strlen(path), true, terminal_width(STDOUT_FILENO) - 10);
+    std::putchar('\n');
+}
+
 bool compare(const char *first_path, const char *second_path)
 {
     json first, second;
     bool well = read(first_path, first);
     if (!read(second_path, second) || !well)
         return false;
-    std::printf("  first   %s\n  second  %s\n\n", first_path, second_path);
-    std::printf("  %-15s%15s%15s%12s\n", "", "first", "second", "change");
+    put_name("first", first_path);
+    put_name("second", second_path);
+    std::printf("\n  %-15s%15s%15s%12s\n", "", "first", "second", "change");
     for (const row &row : rows)
         put(row, first, second);
     return true;

@@ -49,14 +49,25 @@ static const char *plural(uint64_t count)
     return count == 1 ? "" : "s";
 }
 
-static const char *name_of_delimiter(char delimiter)
+static struct unit_text words(const char *text)
 {
+    struct unit_text result;
+    snprintf(result.text, sizeof result.text, "%s", text);
+    return result;
+}
+
+static struct unit_text name_of_delimiter(char delimiter)
+{
+    struct unit_text result;
     switch (delimiter) {
-    case ',': return "comma";
-    case '\t': return "tab";
-    case ';': return "semicolon";
-    case '|': return "bar";
-    default: return NULL;
+    case ',': return words("comma");
+    case '\t': return words("tab");
+    case ';': return words("semicolon");
+    case '|': return words("bar");
+    default:
+        snprintf(result.text, sizeof result.text,
+                 isgraph((unsigned char)delimiter) ? "%c" : "\\x%02x", (unsigned char)delimiter);
+        return result;
     }
 }
 
@@ -68,11 +79,9 @@ static void put_input(const struct report *report, int width)
                                    unit_count(found->files).text, plural(found->files),
                                    unit_bytes((int64_t)found->input_bytes).text, report->split);
     for (const char *delimiter = found->delimiters; *delimiter; delimiter++) {
-        const char *name = name_of_delimiter(*delimiter);
-        char self[2] = { *delimiter, '\0' };
         used += (size_t)snprintf(line + used, sizeof line - used, "%s%s",
                                  delimiter == found->delimiters ? " with delimiter " : " and ",
-                                 name ? name : self);
+                                 name_of_delimiter(*delimiter).text);
     }
     if (found->refused)
         used += (size_t)snprintf(line + used, sizeof line - used, ", %s left out",
@@ -94,13 +103,6 @@ enum { MEDIUM_WIDTH = 2 + NAME + HEAP + A_VALUE + SAVED + PAYS + TIME + SPREAD,
 struct cells {
     struct unit_text heap, a_value, saved, pays, time, spread, resident;
 };
-
-static struct unit_text words(const char *text)
-{
-    struct unit_text result;
-    snprintf(result.text, sizeof result.text, "%s", text);
-    return result;
-}
 
 static struct unit_text number(double value, const char *unit)
 {

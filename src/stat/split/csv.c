@@ -4,8 +4,8 @@
  *
  * As RFC 4180 has it: blanks belong to their field, a quote inside a bare field and a quoted
  * field that never ends are errors. Empty fields are values, empty lines hold none. The delimiter
- * and the header line are found as csv_guess.h says. Between tabs a quote inside a field is a
- * character as any other: much of what writes such files knows no quotes.
+ * and the header line are found as csv_guess.h says. Between tabs, quotes are not that strict:
+ * csv_tabs.h.
  */
 #include "config.h"
 
@@ -13,6 +13,7 @@
 
 #include "stat/base/message.h"
 #include "stat/split/csv_guess.h"
+#include "stat/split/csv_tabs.h"
 #include "stat/split/split.h"
 
 #include <csv.h>
@@ -25,6 +26,8 @@ enum { FIELD_BLOCK = 1 << 16 };
 
 struct reading {
     struct splitting *splitting;
+    struct csv_parser parser; /* unless the delimiter is a tab */
+    struct csv_tabs tabs;     /* if it is one */
     bool in_header;
     uint32_t header_place;
     uint32_t *places; /* of the columns that have been seen */
@@ -83,10 +86,24 @@ static bool is_empty_line(const char *line, size_t length)
     return (length == 1 && line[0] == '\n') || (length == 2 && line[0] == '\r' && line[1] == '\n');
 }
 
+/* Hands the bytes to the one parser or the other. */
+static bool parse_line(struct reading *reading, const char *line, size_t length)
+{
+    if (reading->splitting->delimiter == '\t') {
+        csv_tabs_parse(&reading->tabs, line, length);
+        return true;
+    }
+    if (csv_parse(&reading->parser, line, length, on_field, on_record, reading) == length)
+        return true;
+    if (csv_error(&reading->parser) != CSV_EPARSE)
+        out_of_memory();
+    return split_fail(reading->splitting, reading->line,
+                      "a quote inside a field has to be doubled, in a quoted field");
+}
+
 /* Goes line by line, so that the line of an error is known; an open quote is reported where its
    record begins. */
-static bool parse_piece(struct csv_parser *parser, struct reading *reading,
-                        const struct piece *piece)
+static bool parse_piece(struct reading *reading, const struct piece *piece)
 {
     const char *end = piece->data + piece->size;
     for (const char *at = piece->data; at < end;) {
@@ -98,12 +115,8 @@ static bool parse_piece(struct csv_parser *parser, struct reading *reading,
                 reading->record_line = reading->line;
             reading->between_records = false;
         }
-        if (csv_parse(parser, at, length, on_field, on_record, reading) != length) {
-            if (csv_error(parser) != CSV_EPARSE)
-                out_of_memory();
-            return split_fail(reading->splitting, reading->line,
-                              "a quote inside a field has to be doubled, in a quoted field");
-        }
+        if (!parse_line(reading, at, length))
+            return false;
         /* An empty line ends no record of libcsv's, and begins none. */
         if (reading->at_line_start && is_empty_line(at, length) &&
             reading->record_line == reading->line)
@@ -114,20 +127,37 @@ static bool parse_piece(struct csv_parser *parser, struct reading *reading,
     return true;
 }
 
-static bool parse(struct csv_parser *parser, struct reading *reading)
+static bool finish(struct reading *reading)
 {
-    struct splitting *splitting = reading->splitting;
+    bool well = reading->splitting->delimiter == '\t'
+                    ? csv_tabs_finish(&reading->tabs)
+                    : csv_fini(&reading->parser, on_field, on_record, reading) == 0;
+    if (well)
+        return true;
+    if (reading->splitting->delimiter != '\t' && csv_error(&reading->parser) != CSV_EPARSE)
+        out_of_memory();
+    return split_fail(reading->splitting, reading->record_line,
+                      "the record that begins here has a quote that never ends");
+}
+
+static bool parse(struct reading *reading)
+{
     struct piece piece;
     do {
-        if (!split_next(splitting, &piece) || !parse_piece(parser, reading, &piece))
+        if (!split_next(reading->splitting, &piece) || !parse_piece(reading, &piece))
             return false;
     } while (piece.size > 0);
-    if (csv_fini(parser, on_field, on_record, reading) == 0)
-        return true;
-    if (csv_error(parser) != CSV_EPARSE)
+    return finish(reading);
+}
+
+static void start_parsers(struct reading *reading)
+{
+    reading->tabs = (struct csv_tabs){ .field = on_field, .record = on_record, .context = reading };
+    if (csv_init(&reading->parser, CSV_STRICT | CSV_STRICT_FINI) != 0)
         out_of_memory();
-    return split_fail(splitting, reading->record_line,
-                      "the record that begins here has a quote that never ends");
+    csv_set_space_func(&reading->parser, no_space);
+    csv_set_blk_size(&reading->parser, FIELD_BLOCK);
+    csv_set_delim(&reading->parser, (unsigned char)reading->splitting->delimiter);
 }
 
 bool split_csv(struct splitting *splitting)
@@ -136,14 +166,6 @@ bool split_csv(struct splitting *splitting)
     if (!csv_guess(splitting, &guess))
         return false;
     splitting->delimiter = guess.delimiter;
-
-    struct csv_parser parser;
-    unsigned char strict = guess.delimiter == '\t' ? 0 : CSV_STRICT;
-    if (csv_init(&parser, strict | CSV_STRICT_FINI) != 0)
-        out_of_memory();
-    csv_set_space_func(&parser, no_space);
-    csv_set_blk_size(&parser, FIELD_BLOCK);
-    csv_set_delim(&parser, (unsigned char)guess.delimiter);
     static const char header[] = "(header)";
     struct reading reading = {
         .splitting = splitting,
@@ -151,8 +173,10 @@ bool split_csv(struct splitting *splitting)
         .header_place = split_place(splitting, header, sizeof header - 1),
         .at_line_start = true,
     };
-    bool well = parse(&parser, &reading);
-    csv_free(&parser);
+    start_parsers(&reading);
+    bool well = parse(&reading);
+    csv_free(&reading.parser);
+    csv_tabs_free(&reading.tabs);
     free(reading.places);
     return well;
 }

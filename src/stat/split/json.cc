@@ -19,7 +19,6 @@ extern "C" {
 
 #include <cstdint>
 #include <iterator>
-#include <map>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -27,21 +26,72 @@ extern "C" {
 
 namespace {
 
-/* Doubles end at 1e308, and the parser refuses what is beyond them. */
-using json = nlohmann::basic_json<std::map, std::vector, std::string, bool, std::int64_t,
-                                  std::uint64_t, long double>;
+using nlohmann::json;
+
+bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+bool is_in_number(char c)
+{
+    return is_digit(c) || c == '.' || c == '+' || c == '-' || c == 'e' || c == 'E';
+}
 
 /* Where the input stands. */
 struct input {
+    explicit input(splitting *splitting) : split(splitting) {}
+
     splitting *split;
     piece at{ nullptr, 0 };
-    size_t line = 1;
+    size_t last_line = 1, last_byte = 0; /* of the last character; the byte in its line, from 1 */
     char previous = ' ';
     bool ended = false;
     bool failed = false; /* reading failed; the reason is filled in */
 
-    /* Whether there is a next character. */
+    /* The last number, as it is written. The parser refuses numbers that no double holds: of each
+       row of digits it sees the first two alone. */
+    std::string number;
+    bool in_number = false;
+    bool in_string = false;
+
+    /* Whether there is a next character for the parser. */
     bool has_next()
+    {
+        while (has_character()) {
+            if (!in_number || digits < DIGITS_TO_PARSE || !is_digit(*at.data))
+                return true;
+            number.push_back(*at.data);
+            advance();
+        }
+        return false;
+    }
+
+    void step()
+    {
+        char c = previous = *at.data;
+        if (in_string)
+            step_in_string(c);
+        else if (in_number && is_in_number(c))
+            number.push_back(c);
+        else
+            step_outside(c);
+        digits = is_digit(c) ? digits + 1 : 0;
+        advance();
+    }
+
+  private:
+    enum { DIGITS_TO_PARSE = 2 };
+    unsigned digits = 0; /* in a row */
+    bool line_ended = false;
+    bool is_escaped = false;
+
+    bool has_character()
     {
         if (at.size > 0)
             return true;
@@ -52,15 +102,30 @@ struct input {
         return !ended;
     }
 
-    /* The line of the last character that was read. */
-    size_t last_line() const { return line - (previous == '\n'); }
-
-    void step()
+    void advance()
     {
-        previous = *at.data;
-        line += previous == '\n';
+        if (line_ended) {
+            last_line++;
+            last_byte = 0;
+        }
+        last_byte++;
+        line_ended = *at.data == '\n';
         at.data++;
         at.size--;
+    }
+
+    void step_in_string(char c)
+    {
+        in_string = is_escaped || c != '"';
+        is_escaped = !is_escaped && c == '\\';
+    }
+
+    void step_outside(char c)
+    {
+        in_string = c == '"';
+        in_number = c == '-' || is_digit(c);
+        if (in_number)
+            number.assign(1, c);
     }
 };
 
@@ -93,11 +158,6 @@ class characters {
     input *source;
 };
 
-bool is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 /* The parser's words in short: no class of exceptions, no place, no text that it had read. */
 std::string reason_of(const std::string &what)
 {
@@ -116,9 +176,38 @@ std::string reason_of(const std::string &what)
     return reason;
 }
 
+/* Steps over digits; false if there is none. */
+bool skip_digits(const char *&at)
+{
+    const char *start = at;
+    while (is_digit(*at))
+        at++;
+    return at > start;
+}
+
+/* Whether the text is one number, as JSON has them. */
+bool is_number(const std::string &text)
+{
+    const char *at = text.c_str();
+    at += *at == '-';
+    if (*at == '0')
+        at++;
+    else if (!skip_digits(at))
+        return false;
+    if (*at == '.' && !skip_digits(++at))
+        return false;
+    if (*at == 'e' || *at == 'E') {
+        at++;
+        at += *at == '+' || *at == '-';
+        if (!skip_digits(at))
+            return false;
+    }
+    return at == text.c_str() + text.size();
+}
+
 class handler : public nlohmann::json_sax<json> {
   public:
-    explicit handler(splitting *split) : split(split)
+    handler(splitting *split, const input &source) : split(split), source(source)
     {
         keys = split_place(split, "(key)", 5);
         above.push_back(split_place(split, "(top)", 5));
@@ -131,18 +220,9 @@ class handler : public nlohmann::json_sax<json> {
     bool null() override { return word("null", 4); }
     bool boolean(bool value) override { return value ? word("true", 4) : word("false", 5); }
     bool string(std::string &text) override { return word(text.data(), text.size()); }
-    bool number_unsigned(std::uint64_t number) override { return digits(std::to_string(number)); }
-
-    /* The parser comes here with what begins with a minus alone: a zero was written as -0. */
-    bool number_integer(std::int64_t number) override
-    {
-        return digits(number == 0 ? "-0" : std::to_string(number));
-    }
-
-    bool number_float(long double, const std::string &text) override
-    {
-        return digits(text);
-    }
+    bool number_unsigned(std::uint64_t) override { return number(); }
+    bool number_integer(std::int64_t) override { return number(); }
+    bool number_float(double, const std::string &) override { return number(); }
 
     bool key(std::string &text) override
     {
@@ -165,6 +245,7 @@ class handler : public nlohmann::json_sax<json> {
 
   private:
     splitting *split;
+    const input &source;
     std::uint32_t keys;
     std::vector<std::uint32_t> above; /* the key of each object and array that is open */
 
@@ -177,7 +258,7 @@ class handler : public nlohmann::json_sax<json> {
 
     bool word(const char *data, size_t size) { return put(WORD, data, size); }
 
-    bool digits(const std::string &text) { return put(NUMBER, text.data(), text.size()); }
+    bool number() { return put(NUMBER, source.number.data(), source.number.size()); }
 
     bool open()
     {
@@ -194,32 +275,49 @@ class handler : public nlohmann::json_sax<json> {
 };
 
 /* Two texts need white space between them, unless the first is an object or an array. */
-bool may_follow(const handler &events, const input &source)
+bool text_ends(const handler &events, input &source)
 {
     if (events.last == handler::NUMBER) /* the parser has read what stands behind it */
-        return source.ended || is_space(source.previous);
-    return events.last != handler::WORD || source.ended || is_space(*source.at.data);
+        return is_number(source.number) && (source.in_number || is_space(source.previous));
+    if (events.last != handler::WORD || !source.has_next())
+        return true;
+    source.step();
+    return is_space(source.previous);
+}
+
+bool fail(const input &source, const std::string &reason)
+{
+    return split_fail(source.split, source.last_line, "%s, at byte %zu of the line",
+                      reason.c_str(), source.last_byte);
+}
+
+/* One text and what stands behind it. False with the reason filled in. */
+bool parse_text(input &source, handler &events)
+{
+    if (*source.at.data == '\xef') { /* the parser would pass over a byte order mark */
+        source.step();
+        return fail(source, "no value begins like this");
+    }
+    bool well = json::sax_parse(characters(&source), characters(), &events,
+                                json::input_format_t::json, false);
+    if (source.failed)
+        return false;
+    if (!well && source.previous == '\0' && !source.in_string) /* the parser takes it for the end */
+        return fail(source, "a NUL outside of a string");
+    if (!well)
+        return fail(source, events.why);
+    return text_ends(events, source) || (!source.failed && fail(source, "white space is missing between two values"));
 }
 
 bool parse(splitting *split)
 {
-    input source{ split };
-    handler events(split);
+    input source(split);
+    handler events(split, source);
     while (source.has_next()) {
-        if (is_space(*source.at.data)) {
+        if (is_space(*source.at.data))
             source.step();
-            continue;
-        }
-        bool well = json::sax_parse(characters(&source), characters(), &events,
-                                    json::input_format_t::json, false);
-        source.has_next();
-        if (source.failed)
+        else if (!parse_text(source, events))
             return false;
-        if (!well)
-            return split_fail(split, source.last_line(), "%s", events.why.c_str());
-        if (!may_follow(events, source))
-            return split_fail(split, source.last_line(),
-                              "white space is missing between two values");
     }
     return !source.failed;
 }

@@ -22,8 +22,8 @@ static const struct split_format formats[] = {
     { "lines", split_lines, SOURCE_MARK, NULL, NULL },
     { "words", split_words, SOURCE_MARK, NULL, NULL },
     { "csv", split_csv, SOURCE_MARK_OR_ZEROS, "column", "libcsv" },
-    { "json", split_json, SOURCE_MARK_OR_ZEROS, "key", "nlohmann-json" },
-    { "xml", split_xml, SOURCE_MARK_OR_ZEROS, "element or attribute", "expat" },
+    { "json", split_json, SOURCE_ASCII_FIRST, "key", "nlohmann-json" },
+    { "xml", split_xml, SOURCE_ASCII_FIRST, "element or attribute", "expat" },
     { "c", split_c, SOURCE_MARK_OR_ZEROS, NULL, NULL },
 };
 

@@ -17,8 +17,10 @@
 
 #include "stat/base/bytes.h"
 #include "stat/base/message.h"
+#include "stat/input/encoding_table.h"
 #include "stat/split/expat64.h"
 #include "stat/split/split.h"
+#include "stat/split/xml_entities.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -36,9 +38,9 @@ struct reading {
     uint32_t *elements; /* the places of those that are open */
     size_t depth, room;
     uint32_t element_names, attribute_names;
-    bool entities_elsewhere; /* entities may be defined in other files, which are not read */
-    struct bytes declared;   /* the names of those that are defined in this one, each with NUL */
-    char encoding[64];       /* that expat does not know */
+    struct xml_entities entities;
+    bool in_attribute_list; /* a declaration of attributes, with their default values */
+    char encoding[64];       /* that expat does not know by itself */
 };
 
 static void put(const struct reading *reading, uint32_t place, const char *string)
@@ -81,6 +83,8 @@ static uint32_t attribute_place(struct reading *reading, const char *element, co
     return split_place(reading->splitting, reading->name.data, reading->name.size);
 }
 
+static const char lost_entity[] = "an attribute has an entity that another file defines";
+
 /* Stops the parser. */
 static void stop(struct reading *reading, const char *reason)
 {
@@ -88,51 +92,25 @@ static void stop(struct reading *reading, const char *reason)
     XML_StopParser(reading->parser, XML_FALSE);
 }
 
-static bool is_declared(const struct reading *reading, const char *name, size_t size)
-{
-    const struct bytes *declared = &reading->declared;
-    for (size_t at = 0; at < declared->size; at += strlen(declared->data + at) + 1)
-        if (strlen(declared->data + at) == size && memcmp(declared->data + at, name, size) == 0)
-            return true;
-    return false;
-}
-
-static bool is_predefined(const char *name, size_t size)
-{
-    static const char *const names[] = { "amp", "lt", "gt", "quot", "apos" };
-    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        if (strlen(names[i]) == size && memcmp(names[i], name, size) == 0)
-            return true;
-    return *name == '#';
-}
-
-/* Whether the tag that expat stands at refers to an entity that is not defined in this file. expat
-   takes such a reference out of an attribute without a word. */
-static bool loses_an_entity(const struct reading *reading)
+/* Whether the tag that expat stands at loses an entity. Of a tag in the text of an entity it does
+   not say where that stands. */
+static bool tag_loses_an_entity(struct reading *reading)
 {
     int64_t offset = 0;
     uint64_t size = 0, count = XML_GetCurrentByteCount64(reading->parser);
+    if (count == 0)
+        return xml_entities_lose_in_tags(&reading->entities);
     const char *context = XML_GetInputContext64(reading->parser, &offset, &size);
-    if (!context || count == 0 || count > size - (uint64_t)offset)
-        return false;
-    const char *end = context + offset + count;
-    for (const char *at = context + offset;
-         (at = memchr(at, '&', (size_t)(end - at))) != NULL; at++) {
-        const char *name = at + 1;
-        const char *stop = memchr(name, ';', (size_t)(end - name));
-        if (stop && stop > name && !is_predefined(name, (size_t)(stop - name)) &&
-            !is_declared(reading, name, (size_t)(stop - name)))
-            return true;
-    }
-    return false;
+    return context && count <= size - (uint64_t)offset &&
+           xml_entities_lose(&reading->entities, context + offset, count);
 }
 
 static void XMLCALL on_start(void *context, const XML_Char *name, const XML_Char **attributes)
 {
     struct reading *reading = context;
     end_text(reading);
-    if (reading->entities_elsewhere && attributes[0] && loses_an_entity(reading)) {
-        stop(reading, "an attribute has an entity that another file defines");
+    if (attributes[0] && tag_loses_an_entity(reading)) {
+        stop(reading, lost_entity);
         return;
     }
     put(reading, reading->element_names, name);
@@ -170,10 +148,19 @@ static void XMLCALL on_instruction(void *context, const XML_Char *target, const 
     end_text(context);
 }
 
-/* What no other handler gets: among it the references that expat does not follow. */
+/* What no other handler gets: among it the references that expat does not follow, and the
+   declarations of attributes, token by token. */
 static void XMLCALL on_other(void *context, const XML_Char *data, int size)
 {
-    if (size > 2 && data[0] == '&' && data[size - 1] == ';')
+    static const char list[] = "<!ATTLIST";
+    struct reading *reading = context;
+    if (size == sizeof list - 1 && memcmp(data, list, sizeof list - 1) == 0)
+        reading->in_attribute_list = true;
+    else if (size == 1 && *data == '>')
+        reading->in_attribute_list = false;
+    else if (reading->in_attribute_list && xml_entities_lose(&reading->entities, data, (size_t)size))
+        stop(reading, lost_entity);
+    else if (size > 2 && data[0] == '&' && data[size - 1] == ';')
         on_text(context, data, size);
 }
 
@@ -181,7 +168,7 @@ static void XMLCALL on_skipped(void *context, const XML_Char *name, int is_param
 {
     struct reading *reading = context;
     if (is_parameter) {
-        reading->entities_elsewhere = true;
+        reading->entities.elsewhere = true;
         return;
     }
     bytes_append(&reading->text, "&", 1);
@@ -197,7 +184,7 @@ static void XMLCALL on_doctype(void *context, const XML_Char *name, const XML_Ch
     (void)has_internal_subset;
     struct reading *reading = context;
     if (system)
-        reading->entities_elsewhere = true;
+        reading->entities.elsewhere = true;
 }
 
 static void XMLCALL on_entity(void *context, const XML_Char *name, int is_parameter,
@@ -205,25 +192,27 @@ static void XMLCALL on_entity(void *context, const XML_Char *name, int is_parame
                               const XML_Char *system, const XML_Char *public,
                               const XML_Char *notation)
 {
-    (void)size;
     (void)base;
     (void)system;
     (void)public;
     (void)notation;
     struct reading *reading = context;
     if (!is_parameter)
-        bytes_append(&reading->declared, name, strlen(name) + 1);
+        xml_entities_add(&reading->entities, name, value, value ? (size_t)size : 0);
     else if (!value)
-        reading->entities_elsewhere = true;
+        reading->entities.elsewhere = true;
 }
 
-/* expat would read eight-bit encodings through tables; iconv reads all that the system knows. */
+/* expat reads encodings of one byte a character through a table. For all others parse_head begins
+   anew, with what iconv makes of the file. */
 static int XMLCALL on_unknown_encoding(void *context, const XML_Char *name, XML_Encoding *info)
 {
-    (void)info;
     struct reading *reading = context;
     snprintf(reading->encoding, sizeof reading->encoding, "%s", name);
-    return XML_STATUS_ERROR;
+    info->convert = NULL;
+    info->data = NULL;
+    info->release = NULL;
+    return encoding_table(name, info->map) ? XML_STATUS_OK : XML_STATUS_ERROR;
 }
 
 static void start_parser(struct reading *reading, const char *encoding)
@@ -252,8 +241,9 @@ static bool explain(struct reading *reading)
         return false; /* stop has explained it */
     if (code == XML_ERROR_NO_MEMORY && XML_GetCurrentByteIndex64(reading->parser) < INT_MAX / 4)
         out_of_memory();
-    return split_fail(reading->splitting, (size_t)XML_GetCurrentLineNumber64(reading->parser), "%s",
-                      XML_ErrorString(code));
+    const char *encoding = code == XML_ERROR_INVALID_TOKEN ? reading->encoding : "";
+    return split_fail(reading->splitting, (size_t)XML_GetCurrentLineNumber64(reading->parser),
+                      "%s%s%s", XML_ErrorString(code), *encoding ? " as " : "", encoding);
 }
 
 /* Parses the piece, of at most INT_MAX bytes. */
@@ -273,11 +263,13 @@ static bool parse_head(struct reading *reading)
     start_parser(reading, source->is_utf8 ? "UTF-8" : NULL);
     if (head.size == 0 || parse(reading, &head))
         return split_next(reading->splitting, &head);
-    if (XML_GetErrorCode(reading->parser) != XML_ERROR_UNKNOWN_ENCODING ||
-        !source_set_encoding(source, reading->encoding))
+    if (XML_GetErrorCode(reading->parser) != XML_ERROR_UNKNOWN_ENCODING)
         return explain(reading);
+    if (!source_set_encoding(source, reading->encoding))
+        return split_fail(reading->splitting, 1, "unknown encoding: %s", reading->encoding);
     XML_ParserFree(reading->parser);
     start_parser(reading, "UTF-8");
+    reading->in_attribute_list = false;
     return true;
 }
 
@@ -310,7 +302,7 @@ bool split_xml(struct splitting *splitting)
         XML_ParserFree(reading.parser);
     bytes_free(&reading.text);
     bytes_free(&reading.name);
-    bytes_free(&reading.declared);
+    xml_entities_free(&reading.entities);
     free(reading.elements);
     return well;
 }

@@ -44,13 +44,16 @@ void values_file_write(const char *path, struct counted *values, size_t count)
     FILE *file = fopen(path, "we");
     if (!file)
         give_up(path);
-    for (size_t i = 0; i < count; i++) {
+    errno = 0;
+    for (size_t i = 0; i < count && !ferror(file); i++) {
         fprintf(file, "%" PRIu64 "\t", values[i].count);
         put_value(file, hapax_handle_value(values[i].value), hapax_handle_size(values[i].value));
         putc_unlocked('\n', file);
     }
-    errno = 0;
+    int error = errno; /* the loop ends with the first one */
     bool failed = ferror(file);
-    if (fclose(file) != 0 || failed)
+    if (fclose(file) != 0 || failed) {
+        errno = failed ? error : errno;
         give_up(path);
+    }
 }
