@@ -23,12 +23,10 @@ examples_side_table_LDADD = src/libhapax.la
 examples_statsd_sender_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 examples_statsd_sender_LDADD = src/libhapax.la
 
-# Their sources are documentation.
-examplesdir = $(docdir)/examples
-dist_examples_DATA = $(examples:=.c) examples/trace.bt
-
-# Parsers, which tests/parsers.sh compiles as a user would.
-EXTRA_DIST += \
+# All of them are documentation. tests/parsers.sh compiles the parsers as a user would.
+exampledocdir = $(docdir)
+nobase_dist_exampledoc_DATA = \
+	$(examples:=.c) \
 	examples/README.md \
 	examples/parsers/front_end/check.c \
 	examples/parsers/front_end/example.txt \
@@ -44,6 +42,7 @@ EXTRA_DIST += \
 	examples/parsers/lisp/tests.lisp \
 	examples/parsers/lisp/values.c \
 	examples/parsers/log_analyser.c \
-	examples/parsers/measure \
 	examples/parsers/name.h \
-	examples/parsers/xml_reader.c
+	examples/parsers/xml_reader.c \
+	examples/trace.bt
+nobase_dist_exampledoc_SCRIPTS = examples/parsers/measure

@@ -96,7 +96,43 @@ for call in 'hapax_alloc(1)' 'hapax_alloc_plain(1)' 'hapax_realloc(pointer, 1)' 
   check "the result of $call has to be used" ignoring "$call"
 done
 
+# The examples come along, and one compiles as examples/README.md says.
+installed_example() {
+  documents=$root$docdir
+  for file in README.md NEWS doc/tutorial.md examples/README.md examples/trace.bt examples/side_table.c \
+    examples/parsers/lisp/main.c examples/parsers/front_end/main.c; do
+    [ -f "$documents/$file" ] || { echo "not installed: $file"; return 1; }
+  done
+  [ -x "$documents/examples/parsers/measure" ] || return
+  # shellcheck disable=SC2046,SC2086
+  (cd "$documents/examples" && $CC -O2 parsers/json_document.c -o "$scratch/json_document" $TEST_FLAGS \
+    $(package --cflags --libs) -lm) || return
+  echo '{"a": ["b", 1]}' >"$scratch/document.json"
+  LD_LIBRARY_PATH=$root$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} timeout 60 "$scratch/json_document" "$scratch/document.json"
+}
+
+by_meson() {
+  mkdir -p "$scratch/meson" && cp "$scratch/consumer.c" "$scratch/meson" || return
+  cat >"$scratch/meson/meson.build" <<'END'
+project('consumer', 'c')
+executable('consumer', 'consumer.c', dependencies: dependency('hapax', method: 'pkg-config'))
+END
+  # Meson asks pkg-config itself: the root has to be where the file says that it is.
+  mkdir "$scratch/pc" && sed -e "s|^prefix=.*|prefix=$root$prefix|" -e "s|^\(exec_prefix\|libdir\|includedir\)=/|\1=$root/|" \
+    "$root$pkgconfigdir/hapax.pc" >"$scratch/pc/hapax.pc" || return
+  # shellcheck disable=SC2086
+  PKG_CONFIG_PATH=$scratch/pc${PKG_CONFIG_PATH:+:$PKG_CONFIG_PATH} CC=$CC LDFLAGS=$TEST_FLAGS \
+    meson setup "$scratch/meson/build" "$scratch/meson" && ninja -C "$scratch/meson/build" &&
+    LD_LIBRARY_PATH=$root$libdir${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH} timeout 60 "$scratch/meson/build/consumer"
+}
+
 if [ -e "$root$libdir/libhapax.so" ]; then
+  check 'the examples are installed, and compile there' installed_example
+  if command -v meson >/dev/null && command -v ninja >/dev/null; then
+    check 'a project of Meson' by_meson
+  else
+    skip 'a project of Meson' 'meson is not here'
+  fi
   check 'C11 program, shared library' program "$CC -std=c11" "$scratch/consumer.c" "$(package --libs)"
   if [ "$CXX17" = yes ]; then
     check 'C++17 program, shared library' program "$CXX -std=c++17" "$scratch/consumer.cc" "$(package --libs)"

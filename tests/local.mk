@@ -314,6 +314,8 @@ AM_TESTS_ENVIRONMENT = \
 	includedir='$(includedir)'; export includedir; \
 	libdir='$(libdir)'; export libdir; \
 	pkgconfigdir='$(pkgconfigdir)'; export pkgconfigdir; \
+	prefix='$(prefix)'; export prefix; \
+	docdir='$(docdir)'; export docdir; \
 	. $(abs_top_srcdir)/tests/environment;
 
 # With the collector of the tests instead of src/collector/collector.c; under real threads, which stop at safe points.

@@ -49,7 +49,7 @@ find_files() {
 	format=$1
 	shift
 	if [ -n "$HAPAX_ALL_FILES" ]; then
-		find / \( -path /proc -o -path /sys -o -path /dev -o -path "$work" \) -prune -o -type f "$@" -print0
+		find / \( -fstype proc -o -fstype sysfs -o -path /dev -o -path "$work" \) -prune -o -type f "$@" -print0
 	else
 		find /etc /usr/include /usr/share /usr/lib/python3* -type f -size -512k "$@" -print0
 	fi 2>/dev/null | if [ "$format" = lines ] || [ "$format" = words ]; then
