@@ -59,6 +59,8 @@ hapax_core_sources = \
 	src/cleanup/records.h \
 	src/collector/collector.c \
 	src/collector/collector.h \
+	src/collector/epoch.c \
+	src/collector/epoch.h \
 	src/collector/heap.c \
 	src/collector/kinds.c \
 	src/collector/kinds.h \
@@ -175,6 +177,7 @@ hapax_core_sources = \
 	src/weak/registry_steps.c \
 	src/weak/weak_set.c \
 	src/weak/weak_set.h \
+	src/weak/weak_word.c \
 	src/weak/weak_word.h
 
 noinst_LTLIBRARIES += src/libhapax-core.la

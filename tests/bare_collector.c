@@ -89,11 +89,11 @@ bool collector_lives(const void *base)
     return collector_is_marked(base);
 }
 
-size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
+size_t collector_find_unmarked(atomic_word *words, size_t count, uint16_t *indices)
 {
     size_t found = 0;
     for (size_t i = 0; i < count; i++)
-        if (words[i] >= COLLECTOR_GRANULE && !collector_is_marked((const void *)words[i]))
+        if (load_relaxed(&words[i]) >= COLLECTOR_GRANULE && !collector_is_marked((const void *)load_relaxed(&words[i])))
             indices[found++] = (uint16_t)i;
     return found;
 }

@@ -83,7 +83,7 @@ static inline void reclaim(void)
 
 static inline void collect(void)
 {
-    registry_mark_end();
+    registry_decide();
     reclaim();
 }
 

@@ -152,6 +152,8 @@ static void collect(void)
     hooks.mark_end();
     world_start();
     world_pause();
+    hooks.decide();
+    world_pause();
     if (script.between != NULL)
         script.between();
     sweep();
@@ -380,7 +382,7 @@ void *collector_first_byte(void *base)
 bool collector_is_marked(const void *base)
 {
     unsigned index;
-    return the_segment(base, &index)->marks[index];
+    return load_relaxed(&the_segment(base, &index)->marks[index]);
 }
 
 bool collector_is_object(const void *base)
@@ -398,7 +400,7 @@ bool collector_lives(const void *base)
 void collector_mark(const void *base)
 {
     unsigned index;
-    the_segment(base, &index)->marks[index] = 1;
+    store_relaxed(&the_segment(base, &index)->marks[index], 1);
 }
 
 void collector_unmark(const void *base)
@@ -433,11 +435,11 @@ void collector_each_marked(void (*visit)(const void *base))
         visit(heap_object(segment, index));
 }
 
-size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
+size_t collector_find_unmarked(atomic_word *words, size_t count, uint16_t *indices)
 {
     size_t found = 0;
     for (size_t i = 0; i < count; i++)
-        if (words[i] >= COLLECTOR_GRANULE && !collector_is_marked((const void *)words[i]))
+        if (load_relaxed(&words[i]) >= COLLECTOR_GRANULE && !collector_is_marked((const void *)load_relaxed(&words[i])))
             indices[found++] = (uint16_t)i;
     return found;
 }

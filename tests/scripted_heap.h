@@ -29,7 +29,7 @@ struct segment {
     unsigned first;                     /* the segment where a large object begins; of others, itself */
     struct segment *next;               /* of the same pool */
     _Atomic unsigned char *states;
-    unsigned char *marks;               /* while the world is stopped, or by the thread that collects */
+    _Atomic unsigned char *marks;       /* written by the thread that collects; read beside it by those who look */
 };
 
 extern struct segment heap_segments[SEGMENTS];

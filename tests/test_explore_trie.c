@@ -81,6 +81,86 @@ static const struct scenario insert_evict_insert = {
     .name = "insert-evict-insert", .preemptions = 1, .random_runs = 2000,
     .begin = with_0_unheld, .threads = {collects_twice, holds_0_again_and_again}, .end = end};
 
+/* ---- Beside a collection that decides ---- */
+
+/* Values that live, and some that die, in the same line. */
+static void with_some_unheld(void)
+{
+    new_table_with(COLLECTED);
+    for (unsigned i = 0; i < 4; i++)
+        hold(i, i);
+    mention(4);
+    mention(5);
+}
+
+static void finds_those_that_live(void)
+{
+    for (unsigned i = 0; i < 4; i++)
+        find_held(i);
+}
+
+static void end_without_waiting(void)
+{
+    MUST(load_relaxed(&trie->waited) == 0, "a lookup of a living value waited for a collection");
+    end();
+}
+
+static const struct scenario find_decide = {
+    .name = "find-decide", .preemptions = 2, .random_runs = 1000,
+    .begin = with_some_unheld, .threads = {collects, finds_those_that_live}, .end = end_without_waiting};
+
+static bool hold_visited(hapax_handle handle, void *unused)
+{
+    (void)unused;
+    unsigned value;
+    MUST(script_is_object(handle), "a visited handle is no object");
+    memcpy(&value, hapax_handle_value(handle), sizeof value);
+    MUST(value < 6, "visited %#x", value);
+    MUST(roots->handles[value] == NULL || roots->handles[value] == handle, "value %u has two handles", value);
+    roots->handles[value] = handle;
+    return true;
+}
+
+static void holds_what_it_visits(void)
+{
+    MUST(hapax_table_each(table, hold_visited, NULL), "the visit came to no end");
+}
+
+static void holds_4_in_slot_4(void)
+{
+    hold(4, 4);
+}
+
+static const struct scenario iterate_decide = {
+    .name = "iterate-decide", .preemptions = 2, .random_runs = 1000,
+    .begin = with_some_unheld, .threads = {collects, holds_what_it_visits}, .end = end};
+
+static const struct scenario iterate_decide_insert = {
+    .name = "iterate-decide-insert", .preemptions = 1, .random_runs = 2000,
+    .begin = with_some_unheld, .threads = {collects, holds_what_it_visits, holds_4_in_slot_4}, .end = end};
+
+/* The fork takes the stripes one after the other: in each run the table's is the same one. */
+static void with_some_unheld_in_stripe_0(void)
+{
+    with_some_unheld();
+    trie->stripe = 0;
+}
+
+/* As around a fork: with all stripes owned, waits for the collection that runs. */
+static void forks(void)
+{
+    registry_fork_prepare();
+    trie_fork_prepare();
+    world_lock();
+    world_unlock();
+    trie_fork_done();
+    registry_fork_parent();
+}
+
+static const struct scenario fork_decide = {
+    .name = "fork-decide-insert", .preemptions = 1, .random_runs = 1000,
+    .begin = with_some_unheld_in_stripe_0, .threads = {collects, forks, holds_4_in_slot_4}, .end = end};
+
 /* ---- What is brought back ---- */
 
 static void with_0_in_a_lost_box(void)
@@ -226,6 +306,10 @@ int main(int argc, char **argv)
     explore(&insert_evict);
     explore(&insert_insert_evict);
     explore(&insert_evict_insert);
+    explore(&find_decide);
+    explore(&iterate_decide);
+    explore(&iterate_decide_insert);
+    explore(&fork_decide);
     script.between = bring_the_box_back;
     explore(&insert_bring_back);
     script.between = NULL;

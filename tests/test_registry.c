@@ -99,7 +99,7 @@ static void store_between_the_steps(size_t before, size_t emptied_before, size_t
         objects[i].marked = false;
         put(registry, 0, &objects[i]);
     }
-    registry_mark_end();
+    registry_decide();
     for (size_t i = before; i < before + between; i++)
         put(registry, 0, &objects[i]);
     registry_reclaim_end();
@@ -230,7 +230,7 @@ Test(registry, waits_for_what_is_doubted)
         objects[i].marked = i % 4 != 0;
         objects[i].survives = i % 8 == 0;
     }
-    registry_mark_end();
+    registry_decide();
     bare_wait = reclaim;
     expect_the_living(registry, objects, N);
     cr_expect_eq(bare_waits, 1);

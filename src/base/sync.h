@@ -46,6 +46,10 @@ void sync_explore_point(bool has_written);
 #define add_relaxed(p, v) sync_changed(atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
 #define sub_relaxed(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_relaxed))
 #define sub_release(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_release))
+/* One order of all of these that every thread agrees on: for two threads that each write one word and then read the other's. */
+#define load_seq_cst(p) sync_read(atomic_load_explicit((p), memory_order_seq_cst))
+#define store_seq_cst(p, v) sync_written(atomic_store_explicit((p), (v), memory_order_seq_cst))
+#define add_seq_cst(p, v) sync_changed(atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
 #define exchange_relaxed(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_relaxed))
 #define exchange_acquire(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acquire))
 #define exchange_acq_rel(p, v) sync_changed(atomic_exchange_explicit((p), (v), memory_order_acq_rel))
@@ -63,6 +67,14 @@ static inline void fence_release(void)
 {
 #ifndef SYNC_THREAD_SANITIZER
     atomic_thread_fence(memory_order_release);
+#endif
+}
+
+/* What is read from here on is not older than what was read before. */
+static inline void fence_acquire(void)
+{
+#ifndef SYNC_THREAD_SANITIZER
+    atomic_thread_fence(memory_order_acquire);
 #endif
 }
 

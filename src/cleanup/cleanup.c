@@ -115,13 +115,14 @@ static void *object_of(const struct record_state *state)
     return (void *)~load_relaxed(&state->hidden_object);
 }
 
-void cleanup_mark_end(void)
+void cleanup_decide(void)
 {
     FOR_EACH_STATE(at, &records)
     {
         uint64_t state = load_acquire(&at->state); /* acquire: an armed record is filled in */
+        /* Fails where it was stopped meanwhile: then the object is another's, perhaps. */
         if ((state & STAGE_MASK) == ARMED && !collector_lives(object_of(at)))
-            store_relaxed(&at->state, state - ARMED + DOUBTED); /* the world is stopped */
+            (void)cas_relaxed(&at->state, &state, state - ARMED + DOUBTED);
     }
 }
 

@@ -5,7 +5,7 @@
 
 #include <stdint.h>
 
-void cleanup_mark_end(void);
+void cleanup_decide(void);
 void cleanup_reclaim_end(void);
 
 struct cleanup_counts {

@@ -101,6 +101,9 @@ static void on_event(GC_EventType event)
         late_forget_roots();
         break;
     case GC_EVENT_RECLAIM_START:
+        /* Before GC_finalize marks what it keeps, and before anything is swept. */
+        if (watched)
+            hooks.decide();
         late_finalization_begins();
         break;
     case GC_EVENT_RECLAIM_END:

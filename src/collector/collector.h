@@ -4,9 +4,10 @@
  *
  * What holds:
  *   - mark_end runs with the world stopped (threads that the collector does not know excepted) and the mark bits
- *     complete; reclaim_end runs in the same collection, on the same thread, with the world running and before any
- *     memory found dead is handed out again. Between the two the collector may mark further objects (what foreign
- *     finalizers bring back). Neither may allocate collected memory; mark_end may take no lock at all.
+ *     complete; then, in the same collection and on the same thread, decide runs with the world running, before the
+ *     collector marks anything more or sweeps; reclaim_end runs in the same collection, on the same thread, with the world running and before any
+ *     memory found dead is handed out again. Between decide and reclaim_end the collector may mark further objects (what
+ *     foreign finalizers bring back). None may allocate collected memory; mark_end may take no lock at all.
  *   - An object is a block of collected memory; its base is its lowest address, aligned to COLLECTOR_GRANULE.
  *   - Stacks and registers of known threads, static data and scanned memory keep alive what they point into;
  *     memory of other kinds does not. */
@@ -14,6 +15,7 @@
 #define HAPAX_COLLECTOR_H
 
 #include <signal.h>
+#include "base/sync.h"
 #include "collector/range.h"
 
 #include <stdbool.h>
@@ -32,10 +34,11 @@ struct collector_hooks {
      * time since the world was stopped: what is pushed then need not be pushed again. */
     void (*push_roots)(bool first_of_stop);
     void (*mark_end)(void);
-    /* Between the two: a foreign finalizer is about to get this object, which lives on with all that it reaches. What
+    void (*decide)(void);
+    /* Between decide and reclaim_end: a foreign finalizer is about to get this object, which lives on with all that it reaches. What
      * is only reached by such objects is at rest. Marking is allowed as in mark_end. */
     void (*brought_back)(const void *object);
-    /* Between the two: the collector keeps this object, and has marked it and all that it reaches, although it was not marked
+    /* Likewise: the collector keeps this object, and has marked it and all that it reaches, although it was not marked
      * at mark_end. Marking is allowed as in mark_end. */
     void (*kept)(const void *object);
     void (*reclaim_end)(void);
@@ -108,18 +111,18 @@ void *collector_first_byte(void *base);
 /* Usable bytes of the object at this base. */
 size_t collector_size(const void *base);
 
-/* Only inside mark_end, and only for the base of an object. */
+/* Only inside mark_end and decide, and for who looks (epoch.h); and only for the base of an object. */
 bool collector_is_marked(const void *base);
 void collector_mark(const void *base);
-/* Only inside mark_end, for what was once the base of an object: whether it still is one, and marked. A program that works
+/* The same, for what was once the base of an object: whether it still is one, and marked. A program that works
  * with the collector itself may free by hand what it has given to the library, and then nothing is left whose mark could be
  * looked at. Where another object has taken the place since, the answer is about that one. */
 bool collector_lives(const void *base);
 /* The same question without the mark, inside mark_end and reclaim_end. */
 bool collector_is_object(const void *base);
-/* Only inside mark_end: the indices of those words that hold the base of an unmarked object; words below
+/* Only inside decide: the indices of those words that hold the base of an unmarked object; words below
  * COLLECTOR_GRANULE hold none. Answers how many. Fastest where the objects lie in the order of their addresses. */
-size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices);
+size_t collector_find_unmarked(atomic_word *words, size_t count, uint16_t *indices);
 /* Only inside mark_end, for our own marker. Where the word points into an object that is not marked: marks it, answers
  * its base, and in *contents what is to be searched. Else NULL. */
 void *collector_mark_word(uintptr_t word, struct collector_range *contents);

@@ -126,7 +126,7 @@ void collector_each_marked(void (*visit)(const void *base))
     GC_enumerate_reachable_objects_inner(visit_marked, &visit);
 }
 
-size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *indices)
+size_t collector_find_unmarked(atomic_word *words, size_t count, uint16_t *indices)
 {
     /* In a register, instead of one indirection more for each word. */
     int (*is_marked)(const void *) = GC_is_marked;
@@ -134,8 +134,9 @@ size_t collector_find_unmarked(const uintptr_t *words, size_t count, uint16_t *i
     size_t found = 0;
     for (size_t i = 0; i < count; i++) {
         indices[found] = (uint16_t)i;
-        if (likely(words[i] >= COLLECTOR_GRANULE))
-            found += is_marked((const void *)words[i]) == 0;
+        uintptr_t word = load_relaxed(&words[i]);
+        if (likely(word >= COLLECTOR_GRANULE))
+            found += is_marked((const void *)word) == 0;
     }
     return found;
 }

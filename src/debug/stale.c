@@ -68,7 +68,7 @@ void stale_doubted(const void *object, const void *value, size_t size, const cha
     doubted = note;
 }
 
-void stale_mark_end(void)
+void stale_decided(void)
 {
     for (const struct note *note = doubted; note != NULL; note = note->next)
         collector_mark(note->object);

@@ -22,7 +22,7 @@ int stale_start(void);
 /* mark_end: the object of a value of so many bytes, which are called so, is in doubt. */
 void stale_doubted(const void *object, const void *value, size_t size, const char *values);
 /* mark_end, last of all. */
-void stale_mark_end(void);
+void stale_decided(void);
 /* A foreign finalizer is about to get an object. */
 void stale_brought_back(void);
 /* reclaim_end: before anything is settled, and after everything. */

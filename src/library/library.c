@@ -15,6 +15,7 @@
 #include "cleanup/finalizer.h"
 #include "cleanup/records.h"
 #include "collector/collector.h"
+#include "collector/epoch.h"
 #include "collector/mark.h"
 #include "collector/reach.h"
 #include "debug/argument_proxy.h"
@@ -47,6 +48,7 @@
 
 /* Written inside collections, one at a time; read by whoever asks. */
 static atomic_count collections, collector_ns, last_pause_ns;
+static uint64_t decide_ns;     /* of the collection that runs */
 
 /* ---- A collection ---- */
 
@@ -69,21 +71,31 @@ static void mark_end(void)
     uint64_t begin = monotonic_ns();
     churn_mark_end();
     thread_mark_runs();
-    /* First what else lives: what weak maps and finalizers keep. Then the weak words, for which an object that waits for
-     * its finalizer is dead; then the cleanups, for which it is not. */
+    /* What else lives: what weak maps and finalizers keep. Weak words are decided about when the world runs. */
     if (ephemeron_mark_begin(weak_map_waiters() + argument_proxy_waiters()))
         weak_map_mark_end();
     argument_proxy_mark_end();
     finalizer_mark_end();
     lost_mark_end();
-    registry_mark_end();
-    finalizer_mark_condemned();
-    cleanup_mark_end();
-    stale_mark_end();
     unknown_threads_mark_end();
+    epoch_begin();
     uint64_t spent = monotonic_ns() - begin;
     store_relaxed(&last_pause_ns, spent);
     add_relaxed(&collector_ns, spent);
+}
+
+/* First the weak words, for which an object that waits for its finalizer is dead; then the cleanups, for which it is not. As
+ * long as anybody looks at marks, none is set that would make something dead look alive. */
+static void decide(void)
+{
+    uint64_t begin = monotonic_ns();
+    registry_decide();
+    epoch_end();
+    finalizer_mark_condemned();
+    cleanup_decide();
+    stale_decided();
+    decide_ns = monotonic_ns() - begin;
+    add_relaxed(&collector_ns, decide_ns);
 }
 
 /* Too much is reached to remember it. */
@@ -150,7 +162,7 @@ static void report_collection(uint64_t reclaim_ns)
     struct collection_report report = {
         .number = load_relaxed(&collections),
         .pause_ns = pause_ns,
-        .library_ns = pause_ns + reclaim_ns,
+        .library_ns = pause_ns + decide_ns + reclaim_ns,
         .cleanups_pending = cleanups.pending,
         .cleanups_queued = cleanups.queued,
         .cleanups_run = cleanups.run,
@@ -224,6 +236,7 @@ static void after_fork_in_parent(void)
 static void after_fork_in_child(void)
 {
     thread_fork_child();
+    epoch_fork_child();
     trie_fork_done();
     registry_fork_child();
     records_fork_done();
@@ -301,6 +314,7 @@ int start_parts(void)
         .after_stacks = stacks_after_push,
         .push_roots = push_roots,
         .mark_end = mark_end,
+        .decide = decide,
         .brought_back = brought_back,
         .kept = kept,
         .reclaim_end = reclaim_end,

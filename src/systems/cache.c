@@ -48,6 +48,16 @@ static const void *subject(void *object)
     return NULL;
 }
 
+/* One whose value lives will be marked, if it is not yet. */
+static bool lives(const void *object)
+{
+    struct entry *entry = (struct entry *)(uintptr_t)object;
+    uintptr_t word = load_relaxed(&entry->word);
+    if (word == 0 || (word & WEAK_WORD_TENTATIVE) != 0)
+        return collector_is_marked(entry);
+    return weak_word_base_lives(entry->base);
+}
+
 /* An entry that somebody holds stays in the trie, where searches pass it by. */
 static uintptr_t doubt(void *context, void *object)
 {
@@ -55,8 +65,10 @@ static uintptr_t doubt(void *context, void *object)
     weak_word_doubt(&entry->word);
     if (collector_is_marked(entry))
         return weak_set_stays(entry);
+    uintptr_t doubted = weak_set_doubt(context, &entry->in_trie);
+    epoch_before_mark();
     collector_mark(entry); /* its memory, until it is settled */
-    return weak_set_doubt(context, &entry->in_trie);
+    return doubted;
 }
 
 static bool survived(const void *object)
@@ -77,6 +89,7 @@ static void *settle(void *context, uintptr_t doubted)
 
 static const struct registry_kind entries = {
     .owner_name = "cache",
+    .lives = lives,
     .subject = subject,
     .doubt = doubt,
     .prefetch = weak_set_prefetch,
@@ -103,7 +116,7 @@ static void *find(struct hapax_cache *cache, const struct single_flight *wanted,
         struct entry *entry = trie_find(&cache->set.trie, wanted->hash, is_entry_of, wanted, ticket);
         if (entry == NULL)
             return NULL;
-        void *value = weak_word_value(&entry->word);
+        void *value = weak_word_value(&entry->word, &entry->base);
         if (value != NULL)
             return value;
     }
@@ -216,7 +229,7 @@ static void *get(struct hapax_cache *cache, const void *key, size_t size, int *e
     }
     struct single_flight wanted = {.cache = cache, .key = key, .size = size, .hash = hash_bytes(key, size)};
     struct entry *entry = trie_find_quickly(&cache->set.trie, wanted.hash, is_entry_of, &wanted);
-    void *value = likely(entry != NULL) ? weak_word_value(&entry->word) : NULL;
+    void *value = likely(entry != NULL) ? weak_word_value(&entry->word, &entry->base) : NULL;
     if (unlikely(value == NULL))
         value = find_or_create(cache, &wanted, error);
     keep_reachable(key);

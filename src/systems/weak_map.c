@@ -6,6 +6,7 @@
 #include "base/hash.h"
 #include "base/refuse.h"
 #include "collector/collector.h"
+#include "collector/epoch.h"
 #include "collector/mark.h"
 #include "runtime/place.h"
 #include "runtime/thread.h"
@@ -42,8 +43,10 @@ static uintptr_t doubt(void *context, void *object)
     entry->collected = collector_base((void *)load_relaxed(&entry->value)) != NULL;
     if (collector_is_marked(entry))
         return weak_set_stays(entry);
+    uintptr_t doubted = weak_set_doubt(context, &entry->in_trie);
+    epoch_before_mark();
     collector_mark(entry); /* its memory, until it is settled */
-    return weak_set_doubt(context, &entry->in_trie);
+    return doubted;
 }
 
 /* Where the collector brings a key or the map back after the values were marked, and the value was not among what came
@@ -117,8 +120,10 @@ static bool visit_entry(uintptr_t word)
 
 static void entry_woken(struct waiter *waiter)
 {
-    char *entry = (char *)waiter - offsetof(struct weak_map_entry, waiter);
-    ephemeron_mark((void *)load_relaxed(&((struct weak_map_entry *)(void *)entry)->value));
+    struct weak_map_entry *entry = (void *)((char *)waiter - offsetof(struct weak_map_entry, waiter));
+    /* Once the world runs, its own mark says whether it lives. */
+    collector_mark(entry);
+    ephemeron_mark((void *)load_relaxed(&entry->value));
 }
 
 static void map_woken(struct waiter *waiter)

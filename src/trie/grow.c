@@ -98,7 +98,7 @@ static enum step split_line(struct trie *trie, unsigned level, uint64_t index, s
     uint64_t half = lines_of(level - 1);
     struct trie_line *from = root_of_level(trie, level - 1) + index, *low = root_of_level(trie, level) + index;
     struct trie_line *high = low + half;
-    return is_single(from) && is_single(low) && is_single(high) ? trie_split_line(from, low, high, half)
+    return is_single(from) && is_single(low) && is_single(high) ? trie_split_line(trie, from, low, high, half)
                                                                 : trie_move_entries(trie, from, low, high, half, hold);
 }
 
@@ -185,7 +185,7 @@ static void give_stripes(struct trie *trie, unsigned level, atomic_count *shapes
         store_relaxed(&shapes[stripe], SHAPE(level + 1, first_line(stripe)));
     /* Release, both: they are filled in, and seen by whoever sees how many there are. */
     store_release(&trie->shapes, shapes);
-    store_release(&trie->stripe_mask, STRIPES_OF_A_TRIE - 1u);
+    store_release(&trie->stripe_mask, (unsigned char)(STRIPES_OF_A_TRIE - 1));
 }
 
 /* Doubles the root: inserts then split its lines, each in its own stripe. Where other threads are first, it is theirs that

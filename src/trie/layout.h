@@ -4,6 +4,7 @@
 #define HAPAX_TRIE_LAYOUT_H
 
 #include "base/sync.h"
+#include "collector/epoch.h"
 
 #include <assert.h>
 
@@ -17,6 +18,9 @@ struct trie_object {
 };
 
 enum { LINE_WORDS = 8 };
+
+/* While a collection decides about the words: whether this object, which nobody may hold, lives, by marks alone. */
+typedef bool trie_lives(const void *object);
 
 /* Lines of a large root stand in cache lines of their own; those of a small one where the collector puts them. */
 struct trie_line {
@@ -49,6 +53,8 @@ struct trie {
     atomic_uint waited;                 /* searches that waited for a collection to settle a word */
     atomic_uchar level;                 /* the root has 2^level lines, or gets or loses the upper half of them */
     atomic_uchar movement;              /* enum trie_movement */
+    atomic_uchar stripe_mask;           /* the number of its stripes, less one */
+    unsigned char stripe;               /* the first of them */
     struct trie_outside *outside;
 
     struct trie_line first;             /* the first root; later it keeps what is written apart from what is read */
@@ -59,8 +65,7 @@ struct trie {
     /* The roots of the odd and the even levels, which differ while lines move out of one into the other. */
     struct trie_line *_Atomic roots[2];
     atomic_count *_Atomic shapes;       /* of each stripe: &shape while the trie is small */
-    atomic_uint stripe_mask;            /* the number of its stripes, less one */
-    unsigned stripe;                    /* the first of them */
+    trie_lives *lives;                  /* for who is in doubt */
 };
 
 /* What is left to free when the trie has died. Outside of collected memory, zeroed. */
@@ -95,20 +100,35 @@ static inline uint32_t line_match(const struct trie_line *line, uint64_t hash)
 }
 #endif
 
-/* Whether the word is an entry with the tag of the hash, and not tentative. */
-static inline bool trie_is_candidate(uintptr_t word, uint64_t hash)
-{
-    return ((word ^ trie_tag(hash)) & (TRIE_TAG | TRIE_FLAGS)) == 0;
-}
+/* What a word holds. */
+enum trie_reading {
+    TRIE_NOTHING,       /* no entry */
+    TRIE_OBJECT,        /* an object, under a pointer that keeps it alive */
+    TRIE_IN_DOUBT,      /* an entry whose object is unmarked: collector_wait, then read again */
+};
 
-/* The object of an entry that is not tentative, under a pointer that keeps it alive; NULL where the word has changed. */
-static inline void *trie_strong(atomic_word *place, uintptr_t word)
+/* Reads a word, and answers in *word what it was. See epoch.h. */
+static inline enum trie_reading trie_read(struct trie *trie, atomic_word *place, uintptr_t *word, void **object)
 {
-    void *object = reveal((void *)(word & TRIE_ADDRESS));
-    if (object == NULL)
-        __builtin_unreachable(); /* no entry has that address */
-    /* Acquire, a second time: the object was alive while its address was in a register, and is seen as published. */
-    return likely(load_acquire(place) == word) ? object : NULL;
+    for (;;) {
+        uint64_t decided = epoch_decided();
+        *word = load_acquire(place);    /* acquire: the object is seen as published */
+        *object = NULL;
+        if ((*word & TRIE_ENTRY) == 0)
+            return TRIE_NOTHING;
+        if (*word & TRIE_TENTATIVE)
+            return TRIE_IN_DOUBT;
+        void *address = (void *)(*word & TRIE_ADDRESS);
+        if (!epoch_holds(decided, &address)) {
+            enum epoch_answer answer = epoch_look(place, *word, address, trie->lives);
+            if (answer == EPOCH_AGAIN)
+                continue;
+            if (answer == EPOCH_WAIT)
+                return TRIE_IN_DOUBT;
+        }
+        *object = address;
+        return TRIE_OBJECT;
+    }
 }
 
 /* The word of its line where an entry stands, unless another came first. */

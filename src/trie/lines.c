@@ -57,33 +57,27 @@ void trie_leave_stripes(struct trie *trie, unsigned mask)
 
 /* ---- The lines below a line ---- */
 
-/* The strong object of an entry whose stripe is owned, or NULL where it is tentative or was just evicted. */
-static void *owned_strong(atomic_word *place, uintptr_t *word)
-{
-    *word = load_acquire(place);
-    return is_entry(*word) && (*word & TRIE_TENTATIVE) == 0 ? trie_strong(place, *word) : NULL;
-}
-
-/* The strong object of an entry, or NULL where there is none; false where it is tentative. The stripe is owned. */
-static inline bool settled_entry(atomic_word *place, struct trie_object **object)
+/* The strong object of an entry, or NULL where there is none; false where it is in doubt: then it must not be moved, since
+ * the collection looks for it where it stands. The stripe is owned. */
+static inline bool settled_entry(struct trie *trie, atomic_word *place, struct trie_object **object)
 {
     uintptr_t word;
-    while ((*object = owned_strong(place, &word)) == NULL && is_entry(word))
-        if (word & TRIE_TENTATIVE)
-            return false;
-    return true;
+    void *read;
+    enum trie_reading reading = trie_read(trie, place, &word, &read);
+    *object = read;
+    return reading != TRIE_IN_DOUBT;
 }
 
 /* The highest bit that tells the entries of a full line, and a hash that comes to them, apart: the tags say it, as long as
  * they differ. 0 where all 64 bits are equal. */
-static enum step telling_bit(struct trie_line *line, uint64_t hash, unsigned *bit)
+static enum step telling_bit(struct trie *trie, struct trie_line *line, uint64_t hash, unsigned *bit)
 {
     uint64_t differ = 0;
     for (unsigned i = 0; i < LINE_WORDS; i++)
         differ |= (load_relaxed(&line->words[i]) ^ trie_tag(hash)) & TRIE_TAG & ~TRIE_ENTRY;
     for (unsigned i = 0; i < LINE_WORDS && differ == 0; i++) {
         struct trie_object *object;
-        if (!settled_entry(&line->words[i], &object))
+        if (!settled_entry(trie, &line->words[i], &object))
             return STEP_UNSETTLED;
         if (object != NULL)
             differ = object->hash ^ hash;
@@ -96,13 +90,13 @@ static enum step telling_bit(struct trie_line *line, uint64_t hash, unsigned *bi
 static enum step append_node(struct trie *trie, struct trie_line *line, uint64_t hash)
 {
     unsigned bit;
-    enum step step = telling_bit(line, hash, &bit);
+    enum step step = telling_bit(trie, line, hash, &bit);
     struct trie_node *node = step == STEP_DONE ? trie_take_node(trie) : NULL;
     if (node == NULL)
         return step == STEP_DONE ? STEP_MORE_NODES : step;
     atomic_word *last = &line->words[LINE_WORDS - 1];
     struct trie_object *object;
-    if (!settled_entry(last, &object)) {
+    if (!settled_entry(trie, last, &object)) {
         trie_give_node(trie, node);
         return STEP_UNSETTLED;
     }
@@ -196,6 +190,7 @@ bool trie_each_line(struct trie_line *line, trie_visit_line *visit, void *contex
 /* ---- Moving entries ---- */
 
 struct holding {
+    struct trie *trie;
     struct hold *hold;
     uint64_t bits;
 };
@@ -206,7 +201,7 @@ static bool hold_entries_of(struct trie_line *line, void *context)
     struct hold *hold = holding->hold;
     for (unsigned i = 0; i < LINE_WORDS; i++) {
         struct trie_object *object;
-        if (!settled_entry(&line->words[i], &object))
+        if (!settled_entry(holding->trie, &line->words[i], &object))
             return false;
         if (object == NULL || (holding->bits != 0 && (object->hash & holding->bits) == 0))
             continue;
@@ -221,9 +216,9 @@ static bool hold_entries_of(struct trie_line *line, void *context)
     return true;
 }
 
-enum step trie_hold_entries(struct trie_line *line, uint64_t bits, struct hold *hold)
+enum step trie_hold_entries(struct trie *trie, struct trie_line *line, uint64_t bits, struct hold *hold)
 {
-    struct holding holding = {hold, bits};
+    struct holding holding = {trie, hold, bits};
     hold->count = 0;
     if (!trie_each_line(line, hold_entries_of, &holding))
         return STEP_UNSETTLED;
@@ -255,21 +250,26 @@ static void erase_entry(struct trie_line *home, const struct trie_object *object
             }
 }
 
+struct pulling {
+    struct trie *trie;
+    struct trie_line *home;
+};
+
 /* Pulls entries of a line below into holes on their way to it; false: there are none. */
 static bool pull_up(struct trie_line *line, void *context)
 {
-    struct trie_line *home = context;
+    const struct pulling *pulling = context;
+    struct trie_line *home = pulling->home;
     for (unsigned i = 0; line != home && i < LINE_WORDS; i++) {
-        uintptr_t word;
-        struct trie_object *object = owned_strong(&line->words[i], &word);
-        if (object == NULL)
+        struct trie_object *object;
+        if (!settled_entry(pulling->trie, &line->words[i], &object) || object == NULL)
             continue;
         atomic_word *place = NULL;
         for (struct trie_line *at = home; at != line && place == NULL; at = next_line(at, object->hash))
             place = empty_place(at, object->hash);
         if (place == NULL)
             return false;
-        store_relaxed(place, word);
+        store_relaxed(place, entry_of(object, object->hash));
         store_relaxed(&line->words[i], (uintptr_t)0);
         keep_reachable(object);
     }
@@ -281,14 +281,15 @@ static void tighten(struct trie *trie, struct trie_line *home)
 {
     if (!is_link(last_word(home)))
         return;
-    trie_each_line(home, pull_up, home);
+    struct pulling pulling = {trie, home};
+    trie_each_line(home, pull_up, &pulling);
     drop_all_empty_nodes(trie, home);
 }
 
 enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct trie_line *low, struct trie_line *high,
                             uint64_t bit, struct hold *hold)
 {
-    enum step step = trie_hold_entries(from, from == low ? bit : 0, hold);
+    enum step step = trie_hold_entries(trie, from, from == low ? bit : 0, hold);
     if (step != STEP_DONE)
         return step;
     /* First all get their new places, and where one cannot have any now, give them up: the old ones are as they were. */
@@ -313,7 +314,8 @@ enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct tr
     return step;
 }
 
-enum step trie_split_line(struct trie_line *from, struct trie_line *low, struct trie_line *high, uint64_t bit)
+enum step trie_split_line(struct trie *trie, struct trie_line *from, struct trie_line *low, struct trie_line *high,
+                          uint64_t bit)
 {
     void *held[LINE_WORDS];
     unsigned char places[LINE_WORDS];
@@ -321,7 +323,7 @@ enum step trie_split_line(struct trie_line *from, struct trie_line *low, struct 
     uint64_t moving = from == low ? bit : ~UINT64_C(0);
     for (unsigned i = 0; i < LINE_WORDS; i++) {
         struct trie_object *object;
-        if (!settled_entry(&from->words[i], &object))
+        if (!settled_entry(trie, &from->words[i], &object))
             return STEP_UNSETTLED;
         if (object == NULL)
             continue;

@@ -121,7 +121,7 @@ void trie_wait_and_own_stripe(atomic_count *version);
 /* What a step towards a change still wants, with the stripe given up meanwhile. */
 enum step {
     STEP_DONE,
-    STEP_UNSETTLED,       /* a word is tentative: after the collection */
+    STEP_UNSETTLED,       /* a word is in doubt: after the collection */
     STEP_MORE_HOLD,       /* hold->count objects have to be held */
     STEP_MORE_NODES,
 };
@@ -143,7 +143,7 @@ struct hold {
 };
 
 /* Holds the objects of a line, and of those below it, whose hash has one of the bits (all: 0). */
-enum step trie_hold_entries(struct trie_line *line, uint64_t bits, struct hold *hold);
+enum step trie_hold_entries(struct trie *trie, struct trie_line *line, uint64_t bits, struct hold *hold);
 /* Room for as many objects as the last attempt wanted. */
 bool trie_hold_more(struct hold *hold, void **on_stack);
 
@@ -154,6 +154,7 @@ enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct tr
                             uint64_t bit, struct hold *hold);
 /* The same for lines with none below them, as nearly all, where the two are empty (or `low` is `from`): once all that moves
  * is held, nothing can fail. */
-enum step trie_split_line(struct trie_line *from, struct trie_line *low, struct trie_line *high, uint64_t bit);
+enum step trie_split_line(struct trie *trie, struct trie_line *from, struct trie_line *low, struct trie_line *high,
+                          uint64_t bit);
 
 #endif

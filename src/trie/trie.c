@@ -14,34 +14,33 @@
 void trie_init(struct trie *trie, struct trie_outside *outside)
 {
     static atomic_uint made;
-    trie->stripe = add_relaxed(&made, 1u) * 37 % STRIPES;
+    trie->stripe = (unsigned char)(add_relaxed(&made, 1u) * 37 % STRIPES);
     trie->outside = outside;
     store_relaxed(&trie->shape, SHAPE(1, UINT64_C(0)));
     store_relaxed(&trie->shapes, &trie->shape);
     store_relaxed(&trie->roots[0], &trie->first);
     store_relaxed(&trie->roots[1], &trie->first);
     store_relaxed(&trie->lines, &trie->first);
+    trie->lives = collector_is_marked;
 }
 
 /* ---- Searching and inserting ---- */
 
-/* False: an entry that may be the one is tentative. */
-static inline bool search(struct trie_line *home, uint64_t hash, trie_equal *equal, const void *key, void **found)
+/* False: an entry that may be the one is in doubt. */
+static inline bool search(struct trie *trie, struct trie_line *home, uint64_t hash, trie_equal *equal, const void *key, void **found)
 {
     *found = NULL;
     for (struct trie_line *line = home; line != NULL; line = next_line(line, hash)) {
         for (uint32_t match = line_match(line, hash); match != 0; match &= match - 1) {
             atomic_word *place = &line->words[(unsigned)__builtin_ctz(match) / 4];
-            void *object = NULL;
-            for (uintptr_t word; object == NULL;) {
-                word = load_acquire(place);
-                if (!trie_is_candidate(word & ~TRIE_TENTATIVE, hash))
-                    break;
-                if (word & TRIE_TENTATIVE)
-                    return false;
-                object = trie_strong(place, word);
-            }
-            if (object != NULL && equal(object, key)) {
+            uintptr_t word;
+            void *object;
+            enum trie_reading reading = trie_read(trie, place, &word, &object);
+            if (reading == TRIE_NOTHING || ((word ^ trie_tag(hash)) & TRIE_TAG) != 0)
+                continue;
+            if (reading == TRIE_IN_DOUBT)
+                return false;
+            if (equal(object, key)) {
                 *found = object;
                 return true;
             }
@@ -65,7 +64,7 @@ void *trie_find(struct trie *trie, uint64_t hash, trie_equal *equal, const void 
             continue;
         }
         void *found;
-        if (!search(home_line(trie, hash, mask), hash, equal, key, &found)) {
+        if (!search(trie, home_line(trie, hash, mask), hash, equal, key, &found)) {
             add_relaxed(&trie->waited, 1u);
             collector_wait();
             continue;
@@ -126,21 +125,47 @@ void trie_remove(struct trie *trie, struct trie_object *object)
     leave_stripe(version);
 }
 
+/* A fork owns all stripes, and changes nothing under them. */
+static atomic_bool forks;
+
+/* What a search for an entry that nobody moves was made under. The world runs: a search that comes to a line while others
+ * move may miss the entry. */
+struct view {
+    atomic_count *version;
+    uint64_t before;
+};
+
+/* Waits until nobody changes lines of this hash. The owner of a stripe waits for no collection, unless it forks: then nothing
+ * changes either. */
+static struct view begin_view(struct trie *trie, uint64_t hash, unsigned *mask)
+{
+    for (unsigned turns = 0;; sync_wait_step(&turns)) {
+        *mask = stripe_mask_of(trie);
+        struct view view = {&trie_stripes[stripe_of(trie, hash, *mask)].version, 0};
+        /* Acquire: what was written under earlier versions is seen, and so whether the stripe is still the hash's. */
+        view.before = load_acquire(view.version);
+        bool rests = (view.before & 1) == 0 || load_acquire(&forks);    /* acquire: the version is that of the fork */
+        if (rests && load_acquire(view.version) == view.before && stripe_mask_of(trie) == *mask)
+            return view;
+    }
+}
+
 atomic_word *trie_doubt(struct trie *trie, struct trie_object *object)
 {
-    unsigned mask = stripe_mask_of(trie);
-    uint64_t hash = object->hash, shape = load_relaxed(shape_of(trie, hash, mask));
+    uint64_t hash = object->hash;
     uintptr_t entry = entry_of(object, hash);
-    atomic_word *place = find_place(home_line(trie, hash, mask), hash, entry);
-    /* Its line may have been caught amidst being split or merged. At a level that has not begun there is none other. */
-    if (place == NULL && shape_log(shape) <= load_relaxed(&trie->level)) {
-        place = find_place(line_before_split(trie, shape, hash), hash, entry);
-        if (place == NULL)
-            place = find_place(line_when_split(trie, shape, hash), hash, entry);
+    for (;;) {
+        unsigned mask;
+        struct view view = begin_view(trie, hash, &mask);
+        atomic_word *place = find_place(home_line(trie, hash, mask), hash, entry);
+        if (likely(place != NULL)) {
+            /* Whoever would move it looks at its mark first. Release: nobody reads it as it was who sees what comes after. */
+            store_release(place, entry | TRIE_TENTATIVE);
+            return place;
+        }
+        if (load_acquire(view.version) == view.before)
+            return NULL;
     }
-    if (place != NULL)
-        store_relaxed(place, entry | TRIE_TENTATIVE);   /* the world is stopped */
-    return place;
 }
 
 void *trie_settle(atomic_word *place, bool (*survived)(const void *object))
@@ -161,10 +186,12 @@ void trie_fork_prepare(void)
     for (unsigned i = 0; i < STRIPES; i++)
         trie_wait_and_own_stripe(&trie_stripes[i].version);
     trie_fork_own_nodes();
+    store_release(&forks, true);    /* release: all are owned */
 }
 
 void trie_fork_done(void)
 {
+    store_release(&forks, false);
     trie_fork_leave_nodes();
     for (unsigned i = 0; i < STRIPES; i++)
         leave_stripe(&trie_stripes[i].version);

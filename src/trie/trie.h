@@ -109,11 +109,17 @@ static inline struct trie_line *trie_first_line(struct trie *trie, uint64_t hash
 static inline __attribute__((always_inline)) void *trie_look_at(atomic_word *place, uint64_t hash, trie_equal *equal,
                                                                 const void *key)
 {
-    uintptr_t word = load_relaxed(place);
-    if (unlikely(!trie_is_candidate(word, hash)))
+    uint64_t decided = epoch_decided();
+    /* What is left of an entry with the tag that is not tentative is the address. Acquire: as in trie_read. */
+    uintptr_t left = load_acquire(place) ^ trie_tag(hash);
+    if (unlikely((left & (TRIE_TAG | TRIE_FLAGS)) != 0))
         return NULL;
-    void *object = trie_strong(place, word);
-    return likely(object != NULL && equal(object, key)) ? object : NULL;
+    void *object = (void *)left;
+    if (unlikely(!epoch_holds(decided, &object)))
+        return NULL;
+    if (object == NULL)
+        __builtin_unreachable(); /* no entry has that address */
+    return likely(equal(object, key)) ? object : NULL;
 }
 
 /* Where most objects have their word: a place for trie_look_at, and to be fetched ahead of it. */

@@ -93,6 +93,16 @@ static const void *subject(void *object)
     return NULL;
 }
 
+/* One whose object lives will be marked, if it is not yet. */
+static bool lives(const void *object)
+{
+    struct hapax_weak_cell *cell = (struct hapax_weak_cell *)(uintptr_t)object;
+    uintptr_t word = load_relaxed(&cell->word);
+    if (word == 0 || (word & WEAK_WORD_TENTATIVE) != 0)
+        return collector_is_marked(cell);
+    return weak_word_base_lives(cell->base);
+}
+
 /* A cell that somebody holds stays where it is: he may be amidst a move inside the trie. */
 static uintptr_t doubt(void *context, void *object)
 {
@@ -100,10 +110,11 @@ static uintptr_t doubt(void *context, void *object)
     weak_word_doubt(&cell->word);
     if (load_relaxed(&cell->stage) == LEFT || collector_is_marked(cell))
         return weak_set_stays(cell);
+    bool stays = load_relaxed(&cell->stage) == DEAD;
+    uintptr_t doubted = stays ? weak_set_stays(cell) : weak_set_doubt(context, &cell->in_trie);
+    epoch_before_mark();
     collector_mark(cell); /* its memory, until it is settled */
-    if (load_relaxed(&cell->stage) == DEAD)
-        return weak_set_stays(cell);
-    return weak_set_doubt(context, &cell->in_trie);
+    return doubted;
 }
 
 static bool survived(const void *object)
@@ -136,7 +147,7 @@ static bool describe(void *context, const void *object, struct registry_descript
 
 static const struct registry_kind cells = {
     .describe = describe,
-    .subject = subject, .doubt = doubt, .prefetch = weak_set_prefetch, .settle = settle, .care = care};
+    .lives = lives, .subject = subject, .doubt = doubt, .prefetch = weak_set_prefetch, .settle = settle, .care = care};
 
 /* ---- The table of cells ---- */
 
@@ -225,5 +236,5 @@ void *hapax_weak_value(hapax_weak cell)
 {
     if (cell == NULL || unlikely(thread_enter() == NULL))
         return NULL;
-    return weak_word_value(&cell->word);
+    return weak_word_value(&cell->word, &cell->base);
 }

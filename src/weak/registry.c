@@ -6,6 +6,7 @@
 #include "base/pages.h"
 #include "base/park.h"
 #include "collector/collector.h"
+#include "collector/epoch.h"
 #include "weak/chunks.h"
 
 #include <errno.h>
@@ -165,7 +166,7 @@ static bool open_with(struct registry *registry, struct lane *lane, struct suppl
         bool has_words = !supply->chunk->has_page || give_page(registry, supply->chunk);
         if (!has_words && supply->slab != NULL) {
             supply->slab->older = load_relaxed(&registry->slabs);
-            store_release(&registry->slabs, supply->slab);   /* release: mark_end finds it filled in */
+            store_release(&registry->slabs, supply->slab);   /* release: collections find it filled in */
             supply->slab = NULL;
             has_words = give_page(registry, supply->chunk);
         }
@@ -296,30 +297,41 @@ static void count_iterator(void *registry)
     add_relaxed(&((struct registry *)registry)->iterators, 1u);
 }
 
+static bool is_marked(const void *object)
+{
+    return collector_is_marked(object);
+}
+
 /* The object in a word under a pointer that keeps it alive, or NULL for a hole. */
-static void *strong_read(atomic_word *word)
+static void *strong_read(struct registry *registry, atomic_word *word)
 {
     for (;;) {
-        uintptr_t seen = load_acquire(word);
+        uint64_t decided = epoch_decided();
+        uintptr_t seen = load_acquire(word);    /* acquire: the object is filled in */
         if (seen == 0 || seen == HOLE)
             return NULL;
-        if (seen & 1) {
-            collector_wait();
-            continue;
+        void *object = (void *)seen;
+        if ((seen & 1) == 0) {
+            if (epoch_holds(decided, &object))
+                return object;
+            enum epoch_answer answer =
+                epoch_look(word, seen, object, registry->kind->lives != NULL ? registry->kind->lives : is_marked);
+            keep_reachable(object);
+            if (answer == EPOCH_LIVES)
+                return object;
+            if (answer == EPOCH_AGAIN)
+                continue;
         }
-        void *object = reveal((void *)seen);
-        /* Loaded again while the address is in a register: no collection before this has missed it. */
-        if (load_acquire(word) == seen)
-            return object;
+        collector_wait();
     }
 }
 
-static bool visit_chunk(struct chunk *chunk, bool (*visit)(void *object, void *context), void *context)
+static bool visit_chunk(struct registry *registry, struct chunk *chunk, bool (*visit)(void *object, void *context), void *context)
 {
     bool go_on = true;
     unsigned taken = words_taken(chunk);
     for (unsigned i = 0; go_on && i < taken; i++) {
-        void *object = strong_read(&chunk->words[i]);
+        void *object = strong_read(registry, &chunk->words[i]);
         if (object != NULL)
             go_on = visit(object, context);
         keep_reachable(object);
@@ -338,7 +350,7 @@ bool registry_each(struct registry *registry, bool (*visit)(void *object, void *
      * ever. */
     FOR_EACH_CHUNK(chunk, registry)
     {
-        to_the_end = visit_chunk(chunk, visit, context);
+        to_the_end = visit_chunk(registry, chunk, visit, context);
         if (!to_the_end)
             break;
     }

@@ -10,10 +10,11 @@
  *     object    lives, as far as the last collection knows
  *     entry     odd: found unmarked by the collection that runs, and what `doubt` answered for it
  *     HOLE      nothing: never stored, or evicted
- * and moves object -> entry -> object | HOLE. Only mark_end and reclaim_end change words that are stored.
+ * and moves object -> entry -> object | HOLE. Only decide and reclaim_end change words that are stored.
  *
- * Threads: registry_reserve and what follows it beside everything; the two collection steps inside their hook only.
- * Memory: collected objects, in proportion to what the registry holds, which each mark_end marks (chunks.h). Nothing here
+ * Threads: registry_reserve and what follows it beside everything; the two collection steps inside their hook only, beside
+ * everything as well.
+ * Memory: collected objects, in proportion to what the registry holds, which each collection marks (chunks.h). Nothing here
  * keeps an object alive, except where the registry keeps its values. */
 #ifndef HAPAX_REGISTRY_H
 #define HAPAX_REGISTRY_H
@@ -73,21 +74,22 @@ void registry_wait_cared(void);
 /* reclaim_end: whether there is any. */
 bool registry_wants_care(void);
 
-/* mark_end, before registry_mark_end: calls visit for each registry of this kind, and for each object in a registry.
- * Where visit answers true, the object lives, and all marking it needs is done: registry_mark_end passes over it where it
- * can. From registry_mark_end until reclaim_end visit gets what stands for an object in doubt: the odd word. */
+/* mark_end: calls visit for each registry of this kind, and for each object in a registry.
+ * Where visit answers true, the object lives, and all marking it needs is done: registry_decide passes over it where it
+ * can. From registry_decide until reclaim_end visit gets what stands for an object in doubt: the odd word. */
 void registry_each_of_kind(const struct registry_kind *kind, void (*visit)(struct registry *registry, void *owner));
 void registry_scan(struct registry *registry, bool (*visit)(uintptr_t word));
 
-/* mark_end, before registry_mark_end: calls visit for each object that is about to be evicted and that somebody may hold
+/* mark_end: calls visit for each object that is about to be evicted and that somebody may hold
  * the address of, and with a NULL context for each owner that is. */
 void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *context, const void *object));
 
 /* Told of each object that was put into a registry, and of each owner; NULL: nobody is. Set once, at the start. */
 extern void (*registry_observer)(const void *object);
 
-/* The steps of a collection, for all registries. */
-void registry_mark_end(void);
+/* The steps of a collection, for all registries. The first finds the unmarked, and turns what leads to them tentative; who
+ * is in doubt meanwhile goes by the epoch. */
+void registry_decide(void);
 uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
 /* How many registries the steps have passed over so far to take others out of the list. */
 extern size_t registry_passed;

@@ -17,17 +17,21 @@ struct registry_description {
 
 /* What one kind of owner does with its objects. */
 struct registry_kind {
-    /* mark_end: what this object's life hangs on, and any marking the object itself needs. NULL function: itself.
+    /* While a collection decides: whether the object lives, by marks alone; beside `doubt`, and in agreement with it. NULL
+     * function: its own mark says it. */
+    bool (*lives)(const void *object);
+    /* decide: what this object's life hangs on, and any marking the object itself needs, which nobody beside may
+     * take for its life. NULL function: itself.
      * Answers NULL for what never dies, and may do so for what lives. The subject is one of the program's objects or of the
      * library's. */
     const void *(*subject)(void *object);
-    /* mark_end: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`, best
+    /* decide: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`, best
      * the address of what it will touch. */
     uintptr_t (*doubt)(void *owner, void *object);
     /* All objects of an owner that is unmarked are in doubt with it, those that never die too: what they lead to may be
      * unmarked although their subjects are not. */
     bool doubts_with_owner;
-    /* mark_end: has the processor fetch what `doubt` will touch of this object. May be NULL. */
+    /* decide: has the processor fetch what `doubt` will touch of this object. May be NULL. */
     void (*prefetch)(void *context, const void *object);
     /* reclaim_end: gives the object back where it has survived after all, or NULL where it was evicted. */
     void *(*settle)(void *owner, uintptr_t entry);

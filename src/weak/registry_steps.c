@@ -27,7 +27,7 @@ static void prefetch_first(struct chunk *chunk, unsigned count)
         __builtin_prefetch((const void *)load_relaxed(&chunk->words[i]));
 }
 
-/* Words stand for objects in doubt, and what a scan finds out comes too late for registry_mark_end. */
+/* Words stand for objects in doubt, and what a scan finds out comes too late for registry_decide. */
 static bool in_doubt;
 
 /* Of the collection that runs: owners that it has not marked, and objects that it has not. */
@@ -80,10 +80,11 @@ void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *
     }
 }
 
-/* The words of a chunk whose subjects are unmarked. */
+/* The words of a chunk whose subjects are unmarked. Threads store objects beside this, which are all marked, or are held by
+ * those who were stopped and marked so. */
 static size_t find_unmarked(struct registry *registry, struct chunk *chunk, unsigned count, uint16_t *indices)
 {
-    const uintptr_t *words = (const uintptr_t *)chunk->words;
+    atomic_word *words = chunk->words;
     const struct registry_kind *kind = registry->kind;
     if (kind->subject == NULL)
         return collector_find_unmarked(words, count, indices);
@@ -92,10 +93,11 @@ static size_t find_unmarked(struct registry *registry, struct chunk *chunk, unsi
     prefetch_first(chunk, count);
     for (unsigned i = 0; i < count; i++) {
         if (i + OBJECTS_AHEAD < count)
-            __builtin_prefetch((const void *)words[i + OBJECTS_AHEAD]);
-        if (words[i] == 0 || words[i] == HOLE)
+            __builtin_prefetch((const void *)load_relaxed(&words[i + OBJECTS_AHEAD]));
+        uintptr_t word = load_acquire(&words[i]);   /* acquire: the object is filled in */
+        if (word == 0 || word == HOLE)
             continue;
-        const void *subject = kind->subject((void *)words[i]);
+        const void *subject = kind->subject((void *)word);
         if (all || (subject != NULL && !collector_lives(subject)))
             indices[found++] = (uint16_t)i;
     }
@@ -105,8 +107,7 @@ static size_t find_unmarked(struct registry *registry, struct chunk *chunk, unsi
 static void doubt_chunk(struct registry *registry, struct chunk *chunk)
 {
     const struct registry_kind *kind = registry->kind;
-    /* The world is stopped: these are ordinary words. */
-    uintptr_t *words = (uintptr_t *)chunk->words;
+    atomic_word *words = chunk->words;
     uint16_t unmarked[MOST_WORDS];
     unsigned taken = words_taken(chunk), occupied = 0;
     size_t count = find_unmarked(registry, chunk, taken, unmarked);
@@ -115,15 +116,17 @@ static void doubt_chunk(struct registry *registry, struct chunk *chunk)
     if (count == 0)
         return;
     for (unsigned i = 0; i < taken; i++)
-        occupied += words[i] != HOLE;
+        occupied += load_relaxed(&words[i]) != HOLE;
     for (size_t i = 0; i < count; i++) {
         if (kind->prefetch != NULL) {
             if (i + OBJECTS_AHEAD < count)
-                __builtin_prefetch((const void *)words[unmarked[i + OBJECTS_AHEAD]]);
+                __builtin_prefetch((const void *)load_relaxed(&words[unmarked[i + OBJECTS_AHEAD]]));
             if (i + PLACES_AHEAD < count)
-                kind->prefetch(registry->context, (const void *)words[unmarked[i + PLACES_AHEAD]]);
+                kind->prefetch(registry->context, (const void *)load_relaxed(&words[unmarked[i + PLACES_AHEAD]]));
         }
-        words[unmarked[i]] = kind->doubt(registry->context, (void *)words[unmarked[i]]);
+        /* Nobody else changes the word of an object. Release: as settle_chunk, for iterators. */
+        atomic_word *word = &words[unmarked[i]];
+        store_release(word, kind->doubt(registry->context, (void *)load_relaxed(word)));
     }
     chunk->occupied = occupied;
 }
@@ -144,7 +147,7 @@ static void mark_registry(struct registry *registry)
             collector_mark(chunk);
 }
 
-void registry_mark_end(void)
+void registry_decide(void)
 {
     for (struct registry *registry = load_acquire(&registry_list), *next; registry != NULL; registry = next) {
         next = load_acquire(&registry->next);
@@ -208,7 +211,7 @@ static bool pour(struct chunk *from, struct chunk *into, unsigned *hole)
 }
 
 /* Whether no thread will ever store into this chunk again, full as it is, with nothing reserved missing, and at most a
- * quarter of its words are objects. Counts anew what is in it, since threads have stored after mark_end. */
+ * quarter of its words are objects. Counts anew what is in it, since threads have stored meanwhile. */
 static bool is_sparse(struct chunk *chunk)
 {
     if (chunk->occupied > chunk->room / 4 || words_taken(chunk) < chunk->room)

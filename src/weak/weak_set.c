@@ -17,6 +17,8 @@ bool weak_set_init(struct weak_set *set, const struct registry_kind *kind, void 
 {
     /* Others may look into the set as soon as the registry is known. */
     trie_init(&set->trie, NULL);
+    if (kind->lives != NULL)
+        set->trie.lives = kind->lives;
     set->registry = registry_new(kind, owner, set, keep);
     if (set->registry == NULL)
         return false;

@@ -5,35 +5,44 @@
  *     | TENTATIVE     the collection that runs has found the object unmarked, and has not settled yet
  *     0               dead
  *
- * A thread is stopped between two instructions: either it had loaded the address, which is then in a register that the
- * collector searches, and the object is marked; or it loads the word afterwards, and finds it tentative. */
+ * Who reads it goes by the epoch, see epoch.h. The object's base stands beside it; NULL: static data, which never dies. */
 #ifndef HAPAX_WEAK_WORD_H
 #define HAPAX_WEAK_WORD_H
 
 #include "base/sync.h"
 #include "cleanup/finalizer.h"
 #include "collector/collector.h"
+#include "collector/epoch.h"
 
 /* Addresses may be odd, but none of a user's has this bit. */
 #define WEAK_WORD_TENTATIVE ((uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1))
 
-/* The address as a strong pointer, or NULL. Waits where a collection has not settled it. The thread is known. */
-static inline void *weak_word_value(atomic_word *word)
+/* By marks alone; NULL never dies. */
+static inline bool weak_word_base_lives(const void *base)
 {
-    for (;;) {
-        uintptr_t seen = load_acquire(word);   /* acquire: pairs with weak_word_settle */
-        if (likely((seen & WEAK_WORD_TENTATIVE) == 0))
-            return (void *)seen;
-        collector_wait();
-    }
+    return base == NULL || collector_lives(base);
 }
 
-/* mark_end. */
+/* The address as a strong pointer, or NULL. Waits where a collection finds the object dead, until that is settled. *base is
+ * read only while the word is not 0. The thread is known. */
+void *weak_word_value_slowly(atomic_word *word, const void *const *base);
+
+static inline void *weak_word_value(atomic_word *word, const void *const *base)
+{
+    uint64_t decided = epoch_decided();
+    uintptr_t seen = load_acquire(word);    /* acquire: pairs with weak_word_settle */
+    void *value = (void *)seen;
+    if (likely(epoch_holds(decided, &value) && (seen & WEAK_WORD_TENTATIVE) == 0))
+        return value;
+    return weak_word_value_slowly(word, base);
+}
+
+/* decide: before what leads to the word turns tentative. */
 static inline void weak_word_doubt(atomic_word *word)
 {
     uintptr_t seen = load_relaxed(word);
     if (seen != 0)
-        store_relaxed(word, seen | WEAK_WORD_TENTATIVE);
+        store_release(word, seen | WEAK_WORD_TENTATIVE);    /* release: who sees what comes after sees this */
 }
 
 /* reclaim_end: whether the object with this base lives on, for those who hold it weakly: one that waits for its
