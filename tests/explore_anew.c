@@ -16,9 +16,11 @@
 static void empty_set(struct registry *registry)
 {
     struct weak_set *set = registry->context;
-    unsigned stripe = set->trie.stripe;
+    unsigned char stripe = set->trie.stripe;
+    trie_lives *lives = set->trie.lives;
     memset((void *)&set->trie, 0, sizeof set->trie);
     trie_init(&set->trie, registry_outside(registry));
+    set->trie.lives = lives;
     set->trie.stripe = stripe;
     memset(registry->outside, 0, sizeof registry->outside);
     atomic_store(&registry->chunks, &registry->first);

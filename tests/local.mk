@@ -358,7 +358,8 @@ explorer = \
 explorer_ldflags = $(AM_LDFLAGS) -Wl,-z,now -Wl,--wrap=pthread_mutex_lock -Wl,--wrap=__errno_location \
 	-Wl,--wrap=pages_reserve -Wl,--wrap=pages_commit -Wl,--wrap=pages_give_back -Wl,--wrap=pages_retire \
 	-Wl,--wrap=pages_free
-tests_test_explore_cells_SOURCES = tests/test_explore_cells.c tests/explored_objects.h $(explorer)
+tests_test_explore_cells_SOURCES = tests/test_explore_cells.c tests/explored_objects.h $(trie_check) $(explorer)
+tests_test_explore_cells_CPPFLAGS = $(AM_CPPFLAGS) -DTRIE_TINY
 tests_test_explore_cells_LDADD = tests/libexplored.la $(BDWGC_LIBS)
 tests_test_explore_cells_LDFLAGS = $(explorer_ldflags)
 tests_test_explore_cleanups_SOURCES = tests/test_explore_cleanups.c tests/explored_objects.h $(explorer)

@@ -3,6 +3,8 @@
 #include "config.h"
 
 #include "explored_objects.h"
+#include "trie_check.h"
+#include "weak/cell.h"
 #include "world.h"
 
 #include <hapax.h>
@@ -137,6 +139,48 @@ static const struct scenario value_bring_back = {
     .name = "weak-value-bring-back", .preemptions = 2, .random_runs = 500,
     .begin = with_a_lost_box, .threads = {collects, must_have_the_value}, .end = end_with_the_box};
 
+/* ---- Cells that move ---- */
+
+/* Some of objects that die, and one of an object that is held only by what the cell says of it. */
+static void with_cells_to_split(void)
+{
+    begin();
+    roots->objects[2] = new_object(2);
+    (void)hapax_weak_make(roots->objects[2]);
+    for (unsigned i = 0; i < 5; i++)
+        (void)hapax_weak_make(new_object(3 + i));
+    trie_consider_growth(&load_acquire(&weak_cells)->trie, 1000);
+}
+
+static void splits_cells(void)
+{
+    struct trie *trie = &load_acquire(&weak_cells)->trie;
+    for (unsigned i = 0; i < 4; i++)
+        (void)trie_help(trie, i);
+}
+
+static void cells_must_be_well_formed(void)
+{
+    struct weak_set *set = load_acquire(&weak_cells);
+    struct trie_walk walk;
+    const char *error = trie_check_registry(&set->trie, set->registry, &walk);
+    MUST(error == NULL, "%s", error);
+    MUST(walk.tentative == 0, "%u words are in doubt for ever", (unsigned)walk.tentative);
+}
+
+static void end_of_split_cells(void)
+{
+    cells_must_be_well_formed();
+    hapax_collect();
+    cells_must_be_well_formed();
+    MUST(hapax_weak_value(hapax_weak_make(roots->objects[2])) == roots->objects[2], "a weak pointer lost its living object");
+    end();
+}
+
+static const struct scenario split_cells = {
+    .name = "weak-split-evict", .preemptions = 2, .random_runs = 2000,
+    .begin = with_cells_to_split, .threads = {collects, splits_cells}, .end = end_of_split_cells};
+
 /* ---- Weak maps ---- */
 
 static void with_a_map(void)
@@ -216,6 +260,7 @@ int main(int argc, char **argv)
     explore(&value_collect);
     explore(&address_again);
     explore(&address_again_collect);
+    explore(&split_cells);
     explore(&map_get_set);
     explore(&map_each);
     script.between = bring_the_box_back;
