@@ -98,8 +98,8 @@ def collection():
     for y, (first, second) in zip(rows, (('your', 'threads'), ('held', 'value'), ('value that', 'nobody holds'), ('cleanup', 'thread'))):
         p.text(12, y + 14, first)
         p.text(12, y + 30, second)
-    p.box(edges[0] + 4, rows[0], edges[2] - edges[0] - 8, 36, PALE, 'stand still', dashed=True)
-    p.box(edges[2] + 4, rows[0], edges[4] - edges[2] - 8, 36, LIVE, 'run')
+    p.box(edges[0] + 4, rows[0], edges[1] - edges[0] - 8, 36, PALE, 'stand still', dashed=True)
+    p.box(edges[1] + 4, rows[0], edges[4] - edges[1] - 8, 36, LIVE, 'run')
     p.box(edges[0] + 4, rows[1], edges[4] - edges[0] - 8, 36, LIVE, 'marked: its word in the table stays as it is')
     p.box(edges[0] + 4, rows[2], edges[1] - edges[0] - 8, 36, DEAD, 'not marked')
     p.box(edges[1] + 4, rows[2], edges[2] - edges[1] - 8, 36, DOUBT, 'word: tentative')

@@ -11,8 +11,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* mark_end. The first when the values of weak maps are marked and before the weak words are looked at, for which a
- * condemned object is dead; the second after that: the object itself stays for its finalizer. */
+/* The first at mark_end, when the values of weak maps are marked. Weak words are decided about then, for which a condemned object
+ * is dead. The second after that, when nobody looks at marks any more: the object itself stays for its finalizer. */
 void finalizer_mark_end(void);
 void finalizer_mark_condemned(void);
 

@@ -11,7 +11,7 @@ int lost_start(void);
 
 /* The threads are about to be stopped. */
 void lost_before_stop(void);
-/* mark_end, when all is marked and before the weak words are decided. */
+/* mark_end, when all is marked and before the weak words are decided about. */
 void lost_mark_end(void);
 
 #endif

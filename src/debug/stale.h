@@ -19,9 +19,9 @@ extern bool stale_is_on;
 /* The library's start: reads the switch. 0 or -1 with errno. */
 int stale_start(void);
 
-/* mark_end: the object of a value of so many bytes, which are called so, is in doubt. */
+/* decide: the object of a value of so many bytes, which are called so, is in doubt. */
 void stale_doubted(const void *object, const void *value, size_t size, const char *values);
-/* mark_end, last of all. */
+/* decide, last of all: when nobody looks at marks any more. */
 void stale_decided(void);
 /* A foreign finalizer is about to get an object. */
 void stale_brought_back(void);

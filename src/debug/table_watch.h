@@ -21,7 +21,7 @@ void table_watch_start(void);
 struct watched_table *table_watch_new(const void *table, const char *values);
 /* A new value with this hash. */
 void table_watch_interned(struct watched_table *watched, uint64_t hash);
-/* mark_end: a value with this hash may be evicted. */
+/* decide: a value with this hash may be evicted. */
 void table_watch_doubted(struct watched_table *watched, uint64_t hash);
 /* reclaim_end: it was. */
 void table_watch_evicted(struct watched_table *watched);

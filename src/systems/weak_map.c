@@ -134,6 +134,9 @@ static void map_woken(struct waiter *waiter)
 static uintptr_t map_waits;     /* the kind of waiter that a map is */
 static uint64_t waiters;
 
+/* Without maps, nobody goes through all registries in the stop. Set before the first is known. */
+static atomic_bool maps_exist;
+
 void weak_map_start(void)
 {
     uintptr_t entry_waits = ephemeron_kind(entry_woken);
@@ -151,6 +154,8 @@ static void count_waiters(struct registry *registry, void *owner)
 uint64_t weak_map_waiters(void)
 {
     waiters = 0;
+    if (!load_relaxed(&maps_exist))
+        return 0;
     registry_each_of_kind(&weak_map_kind, count_waiters);
     return waiters;
 }
@@ -169,6 +174,8 @@ static void visit_map(struct registry *registry, void *owner)
 
 void weak_map_mark_end(void)
 {
+    if (!load_relaxed(&maps_exist))
+        return;
     registry_each_of_kind(&weak_map_kind, visit_map);
     ephemeron_catch_up();
 }
@@ -204,6 +211,7 @@ hapax_weak_map *hapax_weak_map_new(void)
         errno = ENOMEM;
         return NULL;
     }
+    store_relaxed(&maps_exist, true);
     if (!weak_set_init(&map->set, &weak_map_kind, map, NULL))
         return NULL;
     collector_wrote(map);

@@ -34,7 +34,8 @@ extern const struct registry_kind weak_map_kind;
 /* The library's start. */
 void weak_map_start(void);
 
-/* mark_end: about how many waiters there will be; then, after ephemeron_mark_begin, marks the values of living entries. */
+/* mark_end: about how many waiters there will be; then, after ephemeron_mark_begin, marks living entries and their
+ * values. */
 uint64_t weak_map_waiters(void);
 void weak_map_mark_end(void);
 
