@@ -89,6 +89,8 @@ static inline void new_table(void)
     doublings = OWN;
     table = roots->table = hapax_table_new(NULL, 0);
     trie = &table->set.trie;
+    /* In each run the same one: several are taken in the order of their addresses. */
+    trie->stripe = 0;
 }
 
 static inline void split_all(void)

@@ -139,13 +139,6 @@ static const struct scenario iterate_decide_insert = {
     .name = "iterate-decide-insert", .preemptions = 1, .random_runs = 2000,
     .begin = with_some_unheld, .threads = {collects, holds_what_it_visits, holds_4_in_slot_4}, .end = end};
 
-/* The fork takes the stripes one after the other: in each run the table's is the same one. */
-static void with_some_unheld_in_stripe_0(void)
-{
-    with_some_unheld();
-    trie->stripe = 0;
-}
-
 /* As around a fork: with all stripes owned, waits for the collection that runs. */
 static void forks(void)
 {
@@ -159,7 +152,7 @@ static void forks(void)
 
 static const struct scenario fork_decide = {
     .name = "fork-decide-insert", .preemptions = 1, .random_runs = 1000,
-    .begin = with_some_unheld_in_stripe_0, .threads = {collects, forks, holds_4_in_slot_4}, .end = end};
+    .begin = with_some_unheld, .threads = {collects, forks, holds_4_in_slot_4}, .end = end};
 
 /* ---- What is brought back ---- */
 
