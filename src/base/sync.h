@@ -25,14 +25,22 @@
 /* Two cache lines of common hardware prefetchers would be 128; one is what a writer invalidates. */
 #define CACHE_LINE 64
 
-/* In the tests' explorer of interleavings, threads may be switched after each operation. */
-#ifdef SYNC_EXPLORE
+/* What tests do after each operation: the explorer of interleavings may switch threads there, and in the hard build a
+ * thread pauses now and then, so that whole collections come between two operations. */
+#if defined SYNC_EXPLORE
 void sync_explore_point(bool has_written);
+#define sync_after(has_written) sync_explore_point(has_written)
+#elif defined HAPAX_HARD_TESTS
+void sync_pause_now_and_then(void);
+#define sync_after(has_written) sync_pause_now_and_then()
+#endif
+
+#ifdef sync_after
 #define sync_value(operation, has_written)                                                                            \
-    __extension__({ __auto_type sync_result = (operation); sync_explore_point(has_written); sync_result; })
+    __extension__({ __auto_type sync_result = (operation); sync_after(has_written); sync_result; })
 #define sync_read(operation) sync_value(operation, false)
 #define sync_changed(operation) sync_value(operation, true)
-#define sync_written(operation) ((operation), sync_explore_point(true))
+#define sync_written(operation) ((operation), sync_after(true))
 #else
 #define sync_read(operation) operation
 #define sync_changed(operation) operation
@@ -46,7 +54,7 @@ void sync_explore_point(bool has_written);
 #define add_relaxed(p, v) sync_changed(atomic_fetch_add_explicit((p), (v), memory_order_relaxed))
 #define sub_relaxed(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_relaxed))
 #define sub_release(p, v) sync_changed(atomic_fetch_sub_explicit((p), (v), memory_order_release))
-/* One order of all of these that every thread agrees on: for two threads that each write one word and then read the other's. */
+/* All threads see these in one order: for two threads, each of which writes one word and then reads the other's. */
 #define load_seq_cst(p) sync_read(atomic_load_explicit((p), memory_order_seq_cst))
 #define store_seq_cst(p, v) sync_written(atomic_store_explicit((p), (v), memory_order_seq_cst))
 #define add_seq_cst(p, v) sync_changed(atomic_fetch_add_explicit((p), (v), memory_order_seq_cst))
@@ -70,7 +78,7 @@ static inline void fence_release(void)
 #endif
 }
 
-/* What is read from here on is not older than what was read before. */
+/* Reads after this one see nothing older than the reads before it saw. */
 static inline void fence_acquire(void)
 {
 #ifndef SYNC_THREAD_SANITIZER

@@ -11,8 +11,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The first at mark_end, when the values of weak maps are marked. Weak words are decided about then, for which a condemned object
- * is dead. The second after that, when nobody looks at marks any more: the object itself stays for its finalizer. */
+/* finalizer_mark_end: at mark_end, after the values of weak maps are marked. It leaves condemned objects unmarked: for weak
+ * words, they are dead. finalizer_mark_condemned: when all weak words are decided and no thread looks at marks any more.
+ * It marks the condemned objects, since each stays until its finalizer has run. */
 void finalizer_mark_end(void);
 void finalizer_mark_condemned(void);
 

@@ -3,11 +3,12 @@
  * file that includes its headers; the tests implement it a second time on malloc with scripted death.
  *
  * What holds:
- *   - mark_end runs with the world stopped (threads that the collector does not know excepted) and the mark bits
- *     complete; then, in the same collection and on the same thread, decide runs with the world running, before the
- *     collector marks anything more or sweeps; reclaim_end runs in the same collection, on the same thread, with the world running and before any
- *     memory found dead is handed out again. Between decide and reclaim_end the collector may mark further objects (what
- *     foreign finalizers bring back). None may allocate collected memory; mark_end may take no lock at all.
+ *   - A collection calls mark_end, decide and reclaim_end, in this order and on one thread. mark_end runs with the world
+ *     stopped (threads that the collector does not know excepted) and the mark bits complete. decide runs with the world
+ *     running, before the collector marks anything more and before it sweeps. reclaim_end runs with the world running,
+ *     before the collector hands out memory that it found dead. Between decide and reclaim_end the collector may mark
+ *     more objects: those that foreign finalizers bring back. None of the three may allocate collected memory; mark_end
+ *     may take no lock at all.
  *   - An object is a block of collected memory; its base is its lowest address, aligned to COLLECTOR_GRANULE.
  *   - Stacks and registers of known threads, static data and scanned memory keep alive what they point into;
  *     memory of other kinds does not. */
@@ -35,8 +36,8 @@ struct collector_hooks {
     void (*push_roots)(bool first_of_stop);
     void (*mark_end)(void);
     void (*decide)(void);
-    /* Between decide and reclaim_end: a foreign finalizer is about to get this object, which lives on with all that it reaches. What
-     * is only reached by such objects is at rest. Marking is allowed as in mark_end. */
+    /* Between decide and reclaim_end: a foreign finalizer is about to get this object, which lives on with all that it
+     * reaches. What is only reached by such objects is at rest. Marking is allowed as in mark_end. */
     void (*brought_back)(const void *object);
     /* Likewise: the collector keeps this object, and has marked it and all that it reaches, although it was not marked
      * at mark_end. Marking is allowed as in mark_end. */
@@ -111,10 +112,10 @@ void *collector_first_byte(void *base);
 /* Usable bytes of the object at this base. */
 size_t collector_size(const void *base);
 
-/* Only inside mark_end and decide, and for who looks (epoch.h); and only for the base of an object. */
+/* Only inside mark_end and decide, and in epoch_look. The argument is the base of an object. */
 bool collector_is_marked(const void *base);
 void collector_mark(const void *base);
-/* The same, for what was once the base of an object: whether it still is one, and marked. A program that works
+/* The same, for an address that was once the base of an object: whether it still is one, and marked. A program that works
  * with the collector itself may free by hand what it has given to the library, and then nothing is left whose mark could be
  * looked at. Where another object has taken the place since, the answer is about that one. */
 bool collector_lives(const void *base);

@@ -5,13 +5,13 @@
 
 struct epoch epoch;
 
-/* How many look, counted in several places so that they rarely write to the same cache line. */
+/* The number of threads that look, counted in several places so that two threads rarely write to the same cache line. */
 enum { PLACES_LOG = 4, PLACES = 1 << PLACES_LOG };
 static struct {
     _Alignas(CACHE_LINE) atomic_uint looking;
 } places[PLACES];
 
-/* Threads have their thread-local variables far from each other. */
+/* The address of a thread-local variable differs from thread to thread. */
 static atomic_uint *own_place(void)
 {
     static _Thread_local char mine __attribute__((tls_model("initial-exec")));
@@ -19,11 +19,11 @@ static atomic_uint *own_place(void)
     return &places[spread >> (64 - PLACES_LOG)].looking;
 }
 
-/* The caller is counted among those who look: until it no longer is, a collection that has not decided does not go on. */
+/* Whether a collection is deciding. The caller is counted: while it is, a collection that is deciding cannot finish. */
 static bool is_in_doubt(void)
 {
-    /* In this order: a collection that begins in between could do so only once the last one had decided. */
-    uint64_t decided = load_seq_cst(&epoch.decided);    /* pairs with the loads of epoch_end */
+    /* In this order: a collection can only begin between the two loads if the last one has decided. */
+    uint64_t decided = load_seq_cst(&epoch.decided);    /* pairs with the loads in epoch_end */
     return load_relaxed(&epoch.begun) != decided;
 }
 
@@ -31,20 +31,20 @@ enum epoch_answer epoch_look(atomic_word *place, uintptr_t word, const void *sub
 {
     enum epoch_answer answer = EPOCH_AGAIN;
     atomic_uint *looking = own_place();
-    add_seq_cst(looking, 1u);   /* before what is_in_doubt loads, for everybody */
+    add_seq_cst(looking, 1u);   /* in the order of all threads, before the load in is_in_doubt */
     if (is_in_doubt() && load_acquire(place) == word) {
         answer = lives(subject) ? EPOCH_LIVES : EPOCH_WAIT;
         fence_acquire();        /* pairs with epoch_before_mark */
         if (load_acquire(place) != word)
             answer = EPOCH_AGAIN;
     }
-    sub_release(looking, 1u);   /* release: the collection sweeps after what was read here */
+    sub_release(looking, 1u);   /* release: the collection sweeps after these reads */
     return answer;
 }
 
 void epoch_begin(void)
 {
-    /* The world is stopped: whoever was stopped sees it. */
+    /* Relaxed: the world is stopped, and every thread that goes on sees it. */
     store_relaxed(&epoch.begun, load_relaxed(&epoch.begun) + 1);
 }
 

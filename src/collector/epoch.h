@@ -1,50 +1,51 @@
 /* SPDX-License-Identifier: MIT */
-/* How weak words are read while a collection decides about them beside the running program.
+/* How threads read weak words while a collection decides which of them are dead, and the world runs.
  *
- * A weak word holds the address of an object without keeping it alive. The collector has found out which objects are dead
- * when its marking ends, with the world stopped. There, nothing is done but to count `begun` up: one store, however many
- * words there are. Then the world runs again, and the collection goes through all weak words before anything is swept: those
- * of unmarked objects turn tentative. At the end of that it sets `decided` to `begun`. As long as the two differ, a word
- * that is not tentative says nothing about its object.
+ * A weak word holds the address of an object without keeping the object alive. When marking ends, with the world stopped,
+ * the collector knows which objects are dead. At that moment the library only increments `begun`: one store, however many
+ * words there are. Then the world runs again. Before anything is swept, the collection goes through all weak words and
+ * makes those of unmarked objects tentative. When it has done so, it sets `decided` to `begun`. While the two differ, a
+ * word that is not tentative says nothing about its object.
  *
- * A reader loads `decided`, the word, brings the object's address into a register, and loads `begun`. Where the two are equal,
- * the address is a strong pointer:
- *   - if a stop fell before the word was loaded, it had been decided about before, too, or the two would differ: the word of
- *     a dead object was tentative by then;
- *   - if it fell after the address was in a register, the collector has searched that register;
- *   - if it fell in between, the two differ.
- * It takes both: a reader who compared them before the load alone would miss a stop that comes between the load and the
- * register; one who did so afterwards alone would miss a whole collection there.
+ * A reader loads `decided`, loads the word, has the object's address in a register, and loads `begun`. If the two are
+ * equal, the address is a strong pointer. Consider the last stop:
+ *   - if it came before the load of `decided`, that collection has decided, or the two would differ; so the word of a dead
+ *     object was tentative when it was loaded;
+ *   - if it came after the address was in a register, the collector has searched that register;
+ *   - if it came in between, the two differ.
+ * Both loads are needed. A reader that compared the two only before it loaded the word would miss a stop between that load
+ * and the register. One that compared them only afterwards would miss a whole collection there.
  *
- * A reader who finds that they differ may look at the mark itself. While somebody looks, the collection must not sweep,
- * which frees the collector's own books of the marks; so a reader counts itself among those who look before it
- * makes sure that nothing is decided yet, and the collection, once it has decided, waits until nobody looks. Each
- * writes first and then reads what the other writes, in one order: one of them sees the other. Who looks waits for nothing.
+ * A reader that finds a difference may look at the mark of the object. Meanwhile the collection must not sweep, since
+ * that frees the collector's data about marks. So the reader first counts itself among those who look, and then
+ * checks that the collection has not decided; the collection first sets `decided`, and then waits until no thread looks.
+ * Each writes first and reads what the other writes afterwards, in one order: at least one of them sees the other. A
+ * reader that looks waits for nothing.
  *
- * A mark that the collection sets for its own sake, to keep the memory of something dead until it is settled, comes after
- * the word has turned tentative: who has seen a mark makes sure that the word is the same still. */
+ * The collection also marks dead objects, to keep their memory until they are settled. It does so only after their words
+ * are tentative: a reader that has seen a mark checks that the word is still the same. */
 #ifndef HAPAX_EPOCH_H
 #define HAPAX_EPOCH_H
 
 #include "base/sync.h"
 
-/* Read by every lookup, written twice in a collection. */
+/* Every lookup reads it; a collection writes it twice. */
 struct epoch {
     _Alignas(CACHE_LINE) atomic_count begun;    /* collections whose marking has ended */
-    atomic_count decided;                       /* those that have decided about every weak word */
+    atomic_count decided;                       /* those that have gone through all weak words */
 };
 extern struct epoch epoch __attribute__((visibility("hidden")));
 
 /* ---- Readers ---- */
 
-/* Before the word is loaded. Acquire: the word is not older, so what was decided is seen in it. */
+/* Before the word is loaded. Acquire: the word that is loaded next is at least as new, and so shows what was decided. */
 static inline uint64_t epoch_decided(void)
 {
     return load_acquire(&epoch.decided);
 }
 
-/* Whether the address, which came from a word that was loaded after `decided`, is a strong pointer. The compiler holds it in a
- * register, and loads `begun` after that. Relaxed: what matters is which instruction the thread was stopped at. */
+/* Whether an address is a strong pointer that came from a word loaded after `decided`. The compiler has it in a register
+ * before it loads `begun`. Relaxed: all that matters is between which instructions the thread was stopped. */
 static inline bool epoch_holds(uint64_t decided, void **address)
 {
     __asm__ volatile("" : "+r"(*address), "+m"(epoch.begun));
@@ -52,27 +53,27 @@ static inline bool epoch_holds(uint64_t decided, void **address)
 }
 
 enum epoch_answer {
-    EPOCH_AGAIN,    /* it is decided, or the word has changed: read it again */
+    EPOCH_AGAIN,    /* the collection has decided, or the word has changed: read it again */
     EPOCH_LIVES,    /* the address that the word holds is a strong pointer, if the caller keeps it in a register */
     EPOCH_WAIT,     /* the object is unmarked: collector_wait, then read again */
 };
-/* Looks at the mark, where epoch_holds has answered false. The word is not tentative and was read from this place, and its
- * address is in a register of the caller's. `lives` answers, by marks alone, whether what the word's life hangs on lives. */
+/* Looks at the mark, after epoch_holds has answered false. The word was read from this place and is not tentative, and the
+ * caller has its address in a register. `lives` answers, by marks alone, whether the subject lives. */
 enum epoch_answer epoch_look(atomic_word *place, uintptr_t word, const void *subject, bool (*lives)(const void *subject));
 
 /* ---- A collection ---- */
 
 /* mark_end. */
 void epoch_begin(void);
-/* decide: every word is decided about. Returns when nobody looks any more. */
+/* decide: the collection has gone through all words. Returns when no thread looks any more. */
 void epoch_end(void);
-/* Between a word that has turned tentative and a mark that keeps the memory of what is dead. */
+/* After a word has turned tentative, before a mark that only keeps the memory of a dead object. */
 static inline void epoch_before_mark(void)
 {
     fence_release();
 }
 
-/* In the child of a fork: of those who looked, none is left. */
+/* In the child of a fork, where none of the threads that looked exists. */
 void epoch_fork_child(void);
 
 #endif

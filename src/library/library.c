@@ -71,7 +71,7 @@ static void mark_end(void)
     uint64_t begin = monotonic_ns();
     churn_mark_end();
     thread_mark_runs();
-    /* What else lives: what weak maps and finalizers keep. Weak words are decided about when the world runs. */
+    /* What else lives: what weak maps and finalizers keep. The weak words are decided when the world runs. */
     if (ephemeron_mark_begin(weak_map_waiters() + argument_proxy_waiters()))
         weak_map_mark_end();
     argument_proxy_mark_end();
@@ -84,8 +84,8 @@ static void mark_end(void)
     add_relaxed(&collector_ns, spent);
 }
 
-/* First the weak words, for which an object that waits for its finalizer is dead; then the cleanups, for which it is not. As
- * long as anybody looks at marks, none is set that would make something dead look alive. */
+/* First the weak words, for which an object that waits for its finalizer is dead; then the cleanups, for which it is not.
+ * Marks that would make a dead object look alive are only set when no thread looks at marks any more. */
 static void decide(void)
 {
     uint64_t begin = monotonic_ns();

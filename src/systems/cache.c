@@ -48,7 +48,7 @@ static const void *subject(void *object)
     return NULL;
 }
 
-/* One whose value lives will be marked, if it is not yet. */
+/* An entry whose value lives will be marked, if it is not yet. */
 static bool lives(const void *object)
 {
     struct entry *entry = (struct entry *)(uintptr_t)object;

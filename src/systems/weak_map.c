@@ -121,7 +121,7 @@ static bool visit_entry(uintptr_t word)
 static void entry_woken(struct waiter *waiter)
 {
     struct weak_map_entry *entry = (void *)((char *)waiter - offsetof(struct weak_map_entry, waiter));
-    /* Once the world runs, its own mark says whether it lives. */
+    /* When the world runs again, this mark says that the entry lives. */
     collector_mark(entry);
     ephemeron_mark((void *)load_relaxed(&entry->value));
 }
@@ -134,7 +134,7 @@ static void map_woken(struct waiter *waiter)
 static uintptr_t map_waits;     /* the kind of waiter that a map is */
 static uint64_t waiters;
 
-/* Without maps, nobody goes through all registries in the stop. Set before the first is known. */
+/* If there is no map, the stop does not go through the registries. Set before the first map's registry is listed. */
 static atomic_bool maps_exist;
 
 void weak_map_start(void)

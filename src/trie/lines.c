@@ -57,8 +57,8 @@ void trie_leave_stripes(struct trie *trie, unsigned mask)
 
 /* ---- The lines below a line ---- */
 
-/* The strong object of an entry, or NULL where there is none; false where it is in doubt: then it must not be moved, since
- * the collection looks for it where it stands. The stripe is owned. */
+/* The strong object of an entry, or NULL where there is none. False: it is in doubt, and must not be moved, since the
+ * collection looks for it where it stands. The stripe is owned. */
 static inline bool settled_entry(struct trie *trie, atomic_word *place, struct trie_object **object)
 {
     uintptr_t word;

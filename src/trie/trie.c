@@ -27,7 +27,8 @@ void trie_init(struct trie *trie, struct trie_outside *outside)
 /* ---- Searching and inserting ---- */
 
 /* False: an entry that may be the one is in doubt. */
-static inline bool search(struct trie *trie, struct trie_line *home, uint64_t hash, trie_equal *equal, const void *key, void **found)
+static inline bool search(struct trie *trie, struct trie_line *home, uint64_t hash, trie_equal *equal, const void *key,
+                          void **found)
 {
     *found = NULL;
     for (struct trie_line *line = home; line != NULL; line = next_line(line, hash)) {
@@ -125,18 +126,18 @@ void trie_remove(struct trie *trie, struct trie_object *object)
     leave_stripe(version);
 }
 
-/* A fork owns all stripes, and changes nothing under them. */
+/* A thread that forks owns all stripes, and changes nothing. */
 static atomic_bool forks;
 
-/* What a search for an entry that nobody moves was made under. The world runs: a search that comes to a line while others
- * move may miss the entry. */
+/* The version of a stripe under which trie_doubt searches. No thread moves the entry it searches for; but a search that
+ * runs while a thread moves other entries of the line may miss it. */
 struct view {
     atomic_count *version;
     uint64_t before;
 };
 
-/* Waits until nobody changes lines of this hash. The owner of a stripe waits for no collection, unless it forks: then nothing
- * changes either. */
+/* Waits until no thread changes lines of this hash. The owner of a stripe never waits for a collection, with one exception:
+ * a thread that forks does, and it changes nothing. */
 static struct view begin_view(struct trie *trie, uint64_t hash, unsigned *mask)
 {
     for (unsigned turns = 0;; sync_wait_step(&turns)) {
@@ -159,7 +160,8 @@ atomic_word *trie_doubt(struct trie *trie, struct trie_object *object)
         struct view view = begin_view(trie, hash, &mask);
         atomic_word *place = find_place(home_line(trie, hash, mask), hash, entry);
         if (likely(place != NULL)) {
-            /* Whoever would move it looks at its mark first. Release: nobody reads it as it was who sees what comes after. */
+            /* A thread that would move the entry looks at the object's mark first, so it is still there. Release: a thread
+             * that sees a later store of this collection sees this one, too. */
             store_release(place, entry | TRIE_TENTATIVE);
             return place;
         }

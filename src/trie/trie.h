@@ -17,22 +17,22 @@
  * No line that a reader may have found is ever unmapped while the trie lives.
  *
  * Words. 0: empty. Bit 1: link. Else tag | address, and bit 0: tentative, that is, the collection that runs has
- * found the object unmarked and has not settled yet whether it survives. It finds that out beside all others; until it has,
- * who reads a word goes by the epoch (epoch.h). The trie does not keep its objects alive.
+ * found the object unmarked and has not settled yet whether it survives. The collection finds that out while the world
+ * runs; readers go by the epoch (epoch.h). The trie does not keep its objects alive.
  *
  * Guarantees.
  *  (a) A hit takes no lock, writes nothing, and is valid wherever and whenever it is found: the object was alive when the
- *      epoch was read a second time, with its true address in a register by then. Only while a collection decides does a hit
- *      look at the object's mark, and say so meanwhile; it waits for nothing.
+ *      epoch was read a second time, with its true address in a register by then. While a collection decides, a hit counts
+ *      itself among those who look, and looks at the object's mark. It waits for nothing.
  *  (b) A miss is proved by the version of the hash's stripe, equal before and after the search. It waits only for
  *      writers of this stripe, which hold it for some tens of nanoseconds, or hundreds where they split lines.
  *  (c) A writer owns the stripe by making its version odd, from exactly the value under which it searched: what it
  *      did not find then is not there now. It neither allocates nor waits meanwhile, nor calls anybody but
  *      to tell the collector of a write, or to give memory back to the system.
  *  (d) An entry is moved with its object held from before the copy until after the erasure: a word of a dead object
- *      stands in one place. A tentative word is never moved, nor one whose object is unmarked while a collection decides: it
- *      is looking for the word. An entry that a stripe's account does not lead to stands
- *      where it will lead to when the step that runs has ended: one of two lines at any time.
+ *      stands in one place. A tentative word is never moved; nor, while a collection decides, is one whose object is
+ *      unmarked, since the collection looks for it. An entry that a stripe's account does not lead to stands where it
+ *      will lead to when the step that runs has ended: one of two lines at any time.
  *  (e) Eviction is the settling step's store of 0 over the tentative word, which nobody else changes. It takes no lock.
  *
  * Where words are read: trie_look_at (a quick hit), trie_read (a search, what moves). Where they are moved: trie_split_line,
@@ -84,9 +84,9 @@ static inline bool trie_is_large(struct trie *trie)
 /* Takes a root that is far too wide for `count` entries together, and gives its memory back. */
 void trie_shrink(struct trie *trie, uint64_t count);
 
-/* The steps of a collection. trie_doubt, while it decides: turns the entry of this unmarked object tentative and answers its
- * place, or NULL where the trie has none. May wait for the owner of a stripe. trie_settle, at reclaim_end: restores or evicts; answers the object that survived,
- * or NULL. */
+/* The steps of a collection. trie_doubt, while it decides: turns the entry of this unmarked object tentative and answers
+ * its place, or NULL where the trie has none. It may wait for the owner of a stripe. trie_settle, at reclaim_end: restores
+ * or evicts; answers the object that survived, or NULL. */
 atomic_word *trie_doubt(struct trie *trie, struct trie_object *object);
 void *trie_settle(atomic_word *place, bool (*survived)(const void *object));
 

@@ -93,7 +93,7 @@ static const void *subject(void *object)
     return NULL;
 }
 
-/* One whose object lives will be marked, if it is not yet. */
+/* A cell whose object lives will be marked, if it is not yet. */
 static bool lives(const void *object)
 {
     struct hapax_weak_cell *cell = (struct hapax_weak_cell *)(uintptr_t)object;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How a registry keeps its words, as its own files see it: in chunks, which are collected objects. Nothing that the
- * collector searches leads to them: each collection marks those that are in use. So a chunk that was taken out of its registry
- * is free in the next collection, unless a thread that was stopped amidst taking a word of it still holds it. The words of a
- * large registry's chunks stand in pages of the system's, which give their memory back at once when they are empty; such a
- * chunk stays, and is used again. Where the registry keeps its values, the chunks are searched, and the newest leads to all
- * others. */
+ * collector searches leads to them: each collection marks those that are in use. So a chunk that was taken out of its
+ * registry is free in the next collection, unless a thread that was stopped while it took a word of it still holds it. The
+ * words of a large registry's chunks stand in pages of the system's, which give their memory back at once when they are
+ * empty; such a chunk stays, and is used again. Where the registry keeps its values, the chunks are searched, and the newest
+ * leads to all others. */
 #ifndef HAPAX_REGISTRY_CHUNKS_H
 #define HAPAX_REGISTRY_CHUNKS_H
 

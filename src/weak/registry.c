@@ -326,7 +326,8 @@ static void *strong_read(struct registry *registry, atomic_word *word)
     }
 }
 
-static bool visit_chunk(struct registry *registry, struct chunk *chunk, bool (*visit)(void *object, void *context), void *context)
+static bool visit_chunk(struct registry *registry, struct chunk *chunk, bool (*visit)(void *object, void *context),
+                        void *context)
 {
     bool go_on = true;
     unsigned taken = words_taken(chunk);

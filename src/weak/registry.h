@@ -87,8 +87,8 @@ void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *
 /* Told of each object that was put into a registry, and of each owner; NULL: nobody is. Set once, at the start. */
 extern void (*registry_observer)(const void *object);
 
-/* The steps of a collection, for all registries. The first finds the unmarked, and turns what leads to them tentative; who
- * is in doubt meanwhile goes by the epoch. */
+/* The steps of a collection, for all registries. registry_decide finds the unmarked objects and turns the words that lead
+ * to them tentative. */
 void registry_decide(void);
 uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
 /* How many registries the steps have passed over so far to take others out of the list. */

@@ -80,8 +80,8 @@ void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *
     }
 }
 
-/* The words of a chunk whose subjects are unmarked. Threads store objects beside this, which are all marked, or are held by
- * those who were stopped and marked so. */
+/* The words of a chunk whose subjects are unmarked. Other threads store objects meanwhile; those are marked, since they
+ * are new or were held when the world was stopped. */
 static size_t find_unmarked(struct registry *registry, struct chunk *chunk, unsigned count, uint16_t *indices)
 {
     atomic_word *words = chunk->words;
@@ -124,7 +124,7 @@ static void doubt_chunk(struct registry *registry, struct chunk *chunk)
             if (i + PLACES_AHEAD < count)
                 kind->prefetch(registry->context, (const void *)load_relaxed(&words[unmarked[i + PLACES_AHEAD]]));
         }
-        /* Nobody else changes the word of an object. Release: as settle_chunk, for iterators. */
+        /* No other thread changes the word of an object. Release: for iterators, as in settle_chunk. */
         atomic_word *word = &words[unmarked[i]];
         store_release(word, kind->doubt(registry->context, (void *)load_relaxed(word)));
     }

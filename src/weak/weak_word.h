@@ -5,7 +5,8 @@
  *     | TENTATIVE     the collection that runs has found the object unmarked, and has not settled yet
  *     0               dead
  *
- * Who reads it goes by the epoch, see epoch.h. The object's base stands beside it; NULL: static data, which never dies. */
+ * Readers go by the epoch (epoch.h). Beside the word stands the base of the object; NULL for static data, which never
+ * dies. */
 #ifndef HAPAX_WEAK_WORD_H
 #define HAPAX_WEAK_WORD_H
 
@@ -17,13 +18,13 @@
 /* Addresses may be odd, but none of a user's has this bit. */
 #define WEAK_WORD_TENTATIVE ((uintptr_t)1 << (sizeof(uintptr_t) * 8 - 1))
 
-/* By marks alone; NULL never dies. */
+/* By its mark alone. NULL stands for what never dies. */
 static inline bool weak_word_base_lives(const void *base)
 {
     return base == NULL || collector_lives(base);
 }
 
-/* The address as a strong pointer, or NULL. Waits where a collection finds the object dead, until that is settled. *base is
+/* The address as a strong pointer, or NULL. If a collection has found the object dead, waits until that is settled. *base is
  * read only while the word is not 0. The thread is known. */
 void *weak_word_value_slowly(atomic_word *word, const void *const *base);
 
@@ -37,12 +38,12 @@ static inline void *weak_word_value(atomic_word *word, const void *const *base)
     return weak_word_value_slowly(word, base);
 }
 
-/* decide: before what leads to the word turns tentative. */
+/* decide: before the entry that leads to the word turns tentative. */
 static inline void weak_word_doubt(atomic_word *word)
 {
     uintptr_t seen = load_relaxed(word);
     if (seen != 0)
-        store_release(word, seen | WEAK_WORD_TENTATIVE);    /* release: who sees what comes after sees this */
+        store_release(word, seen | WEAK_WORD_TENTATIVE);    /* release: a thread that sees a later store sees this one */
 }
 
 /* reclaim_end: whether the object with this base lives on, for those who hold it weakly: one that waits for its
