@@ -3,6 +3,7 @@
 #ifndef TESTS_FOREIGN_OBJECTS_H
 #define TESTS_FOREIGN_OBJECTS_H
 
+#include "finalizer_table.h"
 #include "support.h"
 
 #define GC_THREADS 1
@@ -76,19 +77,6 @@ static inline void GC_CALLBACK bring_back(void *object, void *unused)
 
 typedef void register_finalizer(void *, GC_finalization_proc, void *, GC_finalization_proc *, void **);
 
-/* bdwgc's table of finalizers grows by being copied, and nothing clears the old copy: one stale word to it keeps all objects
- * that were in it. So it grows before there are any. */
-static inline void grow_finalizer_table(void)
-{
-    static void *objects[4 * MANY];
-    for (size_t i = 0; i < 4 * MANY; i++)
-        GC_register_finalizer(objects[i] = GC_malloc(16), bring_back_elsewhere, NULL, NULL, NULL);
-    for (size_t i = 0; i < 4 * MANY; i++) {
-        GC_register_finalizer(objects[i], NULL, NULL, NULL, NULL);
-        objects[i] = NULL;
-    }
-}
-
 static register_finalizer *registering;
 static GC_finalization_proc finalizer;
 
@@ -116,7 +104,7 @@ static inline void collect_and_finalize(void)
 
 static inline void resurrect(register_finalizer *variant)
 {
-    grow_finalizer_table();
+    grow_finalizer_table(MANY);
     registering = variant;
     finalizer = bring_back;
     make_each(MANY, make_finalizable);

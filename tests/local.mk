@@ -195,7 +195,7 @@ tests_test_diagnosis_cleanups_CFLAGS = $(AM_CFLAGS) -g
 
 # What the suites share.
 check_LTLIBRARIES = tests/libsupport.la
-tests_libsupport_la_SOURCES = tests/support.c tests/support.h
+tests_libsupport_la_SOURCES = tests/finalizer_table.c tests/finalizer_table.h tests/support.c tests/support.h
 tests_libsupport_la_CPPFLAGS = $(AM_CPPFLAGS) $(BDWGC_CFLAGS)
 # As an object, which is linked whether or not a suite calls it.
 if HAVE_CRITERION

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "cache_objects.h"
+#include "finalizer_table.h"
 
 #include <criterion/criterion.h>
 #include <stdio.h>
@@ -292,6 +293,7 @@ static NOINLINE void get_with_foreign_finalizers(hapax_cache *cache)
 
 Test(cache, a_value_that_a_foreign_finalizer_brings_back_is_the_value_still)
 {
+    grow_finalizer_table(MANY);
     hapax_cache *cache = new_cache();
     get_with_foreign_finalizers(cache);
     collect();

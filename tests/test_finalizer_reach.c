@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "finalizer_nodes.h"
+#include "finalizer_table.h"
 
 #include <criterion/criterion.h>
 #include <stdbool.h>
@@ -374,6 +375,7 @@ static void wait_for_what_a_foreign_finalizer_reaches(bool ordered)
     struct weaks *weaks = hapax_alloc(sizeof *weaks);
     cr_assert_eq(hapax_init(), 0);
     GC_set_finalize_on_demand(1);
+    grow_finalizer_table(MANY);
     make_foreign(ordered, weaks);
     collect_all();
     /* The foreign ones wait, and keep what they reach. */
@@ -416,6 +418,7 @@ static NOINLINE void make_both_kinds(void)
 Test(finalizer, runs_beside_foreign_ones_that_do_not_reach_it)
 {
     cr_assert_eq(hapax_init(), 0);
+    grow_finalizer_table(MANY);
     make_both_kinds();
     collect_all();
     GC_invoke_finalizers();

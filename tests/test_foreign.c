@@ -42,7 +42,7 @@ Test(foreign, resurrecting_finalizer_unreachable)
 
 static void wait_to_be_finalized(register_finalizer *variant)
 {
-    grow_finalizer_table();
+    grow_finalizer_table(MANY);
     registering = variant;
     finalizer = let_go;
     /* The program says when finalizers run: until then, their objects wait. */
@@ -96,7 +96,7 @@ static void GC_CALLBACK set_again(void *object, void *unused)
 
 Test(foreign, a_finalizer_that_registers_itself_again)
 {
-    grow_finalizer_table();
+    grow_finalizer_table(MANY);
     registering = GC_register_finalizer;
     finalizer = set_again;
     make_each(MANY, make_finalizable);

@@ -75,6 +75,7 @@ static void expect_agreement(size_t least_alive, size_t most_alive)
 static void links_and_finalizers(bool first)
 {
     ours_first = first;
+    grow_finalizer_table(MANY);
     make_each(MANY, make_with_links);
     collect_and_finalize();
     cr_assert_geq(sum(finalized), MOST);

@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "dying.h"
+#include "finalizer_table.h"
 #include "files.h"
 
 #include <errno.h>
@@ -283,6 +284,7 @@ static NOINLINE void map_with_foreign_finalizers(void)
 Test(map_bytes, stays_where_a_foreign_finalizer_brings_it_back)
 {
     write_files(FILES);
+    grow_finalizer_table(FILES);
     map_with_foreign_finalizers();
     collect();
     GC_invoke_finalizers();

@@ -2,6 +2,7 @@
 /* Mapped files: contents, death, errors. */
 #include "config.h"
 
+#include "finalizer_table.h"
 #include "mapped_files.h"
 
 #include <errno.h>
@@ -196,6 +197,7 @@ static NOINLINE void open_with_foreign_finalizers(void)
 Test(mapped_file, stays_mapped_where_a_foreign_finalizer_brings_it_back)
 {
     write_files(FILES);
+    grow_finalizer_table(FILES);
     open_with_foreign_finalizers();
     collect();
     GC_invoke_finalizers();

@@ -2,6 +2,7 @@
 /* Weak maps that finalizers bring back, and keys that come back unnoticed. */
 #include "config.h"
 
+#include "finalizer_table.h"
 #include "weak_map_objects.h"
 
 #include <criterion/criterion.h>
@@ -48,6 +49,7 @@ Test(weak_map, a_key_that_comes_back_unnoticed_has_no_stale_value)
     watched = new_map();
     cr_assert_eq(hapax_pin(watched), 0);
     GC_set_warn_proc(GC_ignore_warn_proc);
+    grow_finalizer_table(MANY);
     hapax_weak *weaks = hapax_alloc(MANY * sizeof *weaks);
     make_foreign_cycles(weaks);
     collect();
@@ -107,6 +109,7 @@ static NOINLINE void check_maps_brought_back(void)
 
 Test(weak_map, a_map_that_a_foreign_finalizer_brings_back_is_whole)
 {
+    grow_finalizer_table(MANY);
     for (size_t i = 0; i < MANY / 10; i++)
         make_map_held_by_a_foreign_finalizer(NULL);
     collect();
@@ -132,6 +135,7 @@ static NOINLINE void finalize_again(void)
 
 Test(weak_map, dead_keys_go_from_a_map_that_foreign_finalizers_bring_back_twice)
 {
+    grow_finalizer_table(MANY);
     for (size_t i = 0; i < MANY / 10; i++)
         make_map_held_by_a_foreign_finalizer(kept_keys[i]);
     collect();
