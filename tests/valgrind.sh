@@ -56,6 +56,39 @@ int main(int argc, char **argv)
 }
 END
 
+# Handles in small blocks of the C library's malloc, which a tool that checks no memory leaves as it is.
+cat >"$scratch/holder.c" <<'END'
+#include <hapax.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { BLOCKS = 500, IN_EACH = 10 };
+
+static hapax_handle look(int number, hapax_handle (*in_table)(hapax_table *, const void *, size_t))
+{
+    char text[32];
+    int size = snprintf(text, sizeof text, "value %d", number);
+    return in_table(hapax_strings(), text, (size_t)size);
+}
+
+int main(void)
+{
+    static hapax_handle *blocks[BLOCKS];
+    int lost = 0;
+    for (int i = 0; i < BLOCKS; i++) {
+        blocks[i] = malloc(IN_EACH * sizeof *blocks[i]);
+        for (int j = 0; blocks[i] && j < IN_EACH; j++)
+            blocks[i][j] = look(i * IN_EACH + j, hapax_make_handle);
+    }
+    hapax_collect();
+    for (int i = 0; i < BLOCKS; i++)
+        for (int j = 0; j < IN_EACH; j++)
+            lost += !blocks[i] || look(i * IN_EACH + j, hapax_find_handle) != blocks[i][j];
+    printf("%d lost\n", lost);
+    return lost != 0;
+}
+END
+
 # memcheck EXTRA...
 memcheck() {
   timeout 300 valgrind -q --error-exitcode=9 "$@"
@@ -72,4 +105,6 @@ check 'builds' build_example "$scratch/program.c" "$scratch/program"
 check 'nothing wrong: nothing is said' memcheck "$suppressions" "$scratch/program"
 check 'a mistake of the program: it is found' found "$suppressions" "$scratch/program" mistake
 check 'without the suppressions: much is said' found "$scratch/program"
+check 'a program with handles in small blocks builds' build_example "$scratch/holder.c" "$scratch/holder"
+check 'their values live where valgrind keeps the malloc of the C library' timeout 300 valgrind -q --tool=none "$scratch/holder"
 finish

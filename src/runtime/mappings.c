@@ -41,9 +41,9 @@ static enum mapping_kind kind_of(const char *inode, const char *name)
     return strncmp(name, "[stack", 6) == 0 ? MAPPING_STACK : MAPPING_ANONYMOUS;
 }
 
-/* Where the last of each ended. */
+/* Where the last of each ended, and where the memory of brk does. */
 struct ends {
-    uintptr_t guard, file;
+    uintptr_t guard, file, memory_of_brk;
 };
 
 /* "start-end rwxp offset device inode   name" */
@@ -59,6 +59,9 @@ static void parse_line(const char *line, struct ends *ends,
     const char *inode = skip_field(skip_field(skip_field(at)));
     mapping.name = skip_field(inode);
     mapping.kind = kind_of(inode, mapping.name);
+    /* Not all that stands in for Linux names the memory of brk: valgrind maps it itself. */
+    if (mapping.kind == MAPPING_ANONYMOUS && mapping.start < ends->memory_of_brk && ends->memory_of_brk <= mapping.end)
+        mapping.kind = MAPPING_BREAK;
     mapping.is_guarded = mapping.start == ends->guard;
     mapping.follows_file = mapping.start == ends->file;
     if (at[0] == '-' && at[1] == '-')
@@ -86,7 +89,7 @@ bool mappings_each(char *buffer, size_t size, void (*visit)(const struct mapping
     if (file < 0)
         return false;
     size_t filled = 0;
-    struct ends ends = {0, 0};
+    struct ends ends = {0, 0, (uintptr_t)sbrk(0)};
     ssize_t got;
     while ((got = read_on(file, buffer + filled, size - 1 - filled)) > 0) {
         filled += (size_t)got;

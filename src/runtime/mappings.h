@@ -13,7 +13,7 @@
 
 enum mapping_kind {
     MAPPING_ANONYMOUS,   /* memory of no file: of mmap, bss, thread stacks */
-    MAPPING_BREAK,       /* the memory of brk: "[heap]" */
+    MAPPING_BREAK,       /* the memory of brk */
     MAPPING_STACK,       /* of the main thread */
     MAPPING_FILE,        /* private pages of a file: static data */
 };
