@@ -9,6 +9,7 @@ bench_files = \
 	bench/counts \
 	bench/counts_probe.c \
 	bench/cxx_bench.cc \
+	bench/cxx_counts.cc \
 	bench/generate.c \
 	bench/hapax_bench.c \
 	bench/hapax_primitives.c \

@@ -13,10 +13,32 @@ else
   libraries="$top_builddir/src/.libs/libhapax.a $PRIVATE_LIBS"
 fi
 
+# build STANDARD OPTIMIZATION SOURCE
 build() {
   # shellcheck disable=SC2086
-  $CXX -std="$1" $strict "$2" -I "$top_srcdir/include" -o "$scratch/program" "$top_srcdir/tests/cxx_program.cc" \
-    $TEST_FLAGS $libraries -pthread
+  $CXX -std="$1" $strict "$2" -I "$top_srcdir/include" -o "$scratch/program" "$top_srcdir/$3" $TEST_FLAGS $libraries -pthread
+}
+
+# throws FUNCTION: the exception ends the program where it is thrown, and does not cross the library.
+throws() {
+  timeout 120 "$scratch/program" "$1"
+  status=$?
+  echo "exit status $status"
+  [ "$status" = 42 ]
+}
+
+# counts WAY LOOP: instructions of this loop.
+counts() {
+  GC_DONT_GC=1 timeout 300 valgrind --tool=callgrind --toggle-collect=counted --callgrind-out-file="$scratch/counts" \
+    "$scratch/program" "$2" "$1" "$turns" >"$scratch/said" 2>&1 || { cat "$scratch/said" >&2; return 1; }
+  sed -n 's/.*Collected : *\([0-9]*\).*/\1/p' "$scratch/said"
+}
+
+# costs_no_more LOOP INSTRUCTIONS: a turn through C++ takes at most so many more than one through C.
+costs_no_more() {
+  in_c=$(counts c "$1") && in_cxx=$(counts cxx "$1") || return
+  echo "C $in_c, C++ $in_cxx, $turns turns"
+  [ "$in_c" -gt 0 ] && [ "$in_cxx" -le $((in_c + turns * $2)) ]
 }
 
 cat >"$scratch/refused.cc" <<'END'
@@ -46,13 +68,31 @@ refused() {
 for standard in c++17 c++20; do
   if echo 'int main() {}' >"$scratch/empty.cc" && $CXX -std="$standard" -fsyntax-only "$scratch/empty.cc" 2>/dev/null; then
     for optimize in -O0 -O2; do
-      check "$standard $optimize" build "$standard" "$optimize"
+      check "$standard $optimize" build "$standard" "$optimize" tests/cxx_program.cc
       check "$standard $optimize runs" timeout 120 "$scratch/program"
     done
   else
     skip "$standard" 'the compiler does not know it'
   fi
 done
+check 'functions that throw compile' build c++17 -O2 tests/cxx_throws.cc
+for function in hash equal cleanup destructor stop create; do
+  check "an exception of this one does not cross the library: $function" throws "$function"
+done
+case $TEST_FLAGS in
+  *-fsanitize*) skip 'instructions' 'a sanitizer is in the way' ;;
+  *)
+    if command -v valgrind >/dev/null; then
+      turns=5000
+      check 'loops of C and C++ compile' build c++17 -O2 bench/cxx_counts.cc
+      check 'a lookup through C++ takes no more instructions' costs_no_more hit 2
+      check 'nor does one of a type' costs_no_more 'typed hit' 2
+      check 'nor does the read of a weak pointer' costs_no_more 'weak read' 2
+    else
+      skip 'instructions' 'no valgrind'
+    fi
+    ;;
+esac
 check 'a type without padding' compile -DFINE
 check 'padding is refused' refused -DWRONG=padded 'equal values may differ in padding'
 check 'what cannot be copied as bytes is refused' refused -DWRONG=owner 'copied as bytes'

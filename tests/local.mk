@@ -237,6 +237,7 @@ shared_headers = \
 EXTRA_DIST += $(script_tests) $(shared_headers) \
 	tests/block_functions \
 	tests/cxx_program.cc \
+	tests/cxx_throws.cc \
 	tests/environment \
 	tests/exported-symbols.txt \
 	tests/functions \
