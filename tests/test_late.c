@@ -3,6 +3,7 @@
  * hold, and cycles of objects with finalizers of its own. */
 #include "config.h"
 
+#include "finalizer_table.h"
 #include "support.h"
 
 #define GC_THREADS 1
@@ -15,7 +16,6 @@
 #include <string.h>
 
 TestSuite(late, .timeout = 60);
-
 
 static void must(bool well)
 {
@@ -239,7 +239,7 @@ static void make_brought_back(size_t i)
 
 Test(late, what_maps_hold_for_objects_that_come_back)
 {
-    cr_assert_eq(hapax_init(), 0);
+    grow_finalizer_table(MANY);
     make_maps();
     make_each(MANY, make_brought_back);
     collect();
