@@ -39,6 +39,12 @@ check 'no file done: no report' is "$(wc -c <out | tr -d ' ')" 0
 : >empty.txt
 run stat empty.txt
 check 'no values: said' grep -q 'no values' out
+mkdir folder
+run stat -r folder
+check 'no files: said' grep -q '^0 files.*; ' out
+awk 'BEGIN { printf "%0999d\303\251\n%0999d\303\251\n%0998d\303\251\n%0998d\303\251\n", 1, 1, 1, 1 }' >cut.txt
+run stat --json --rounds=1 cut.txt
+check 'a long value is not cut amidst a character' is "$(grep -c '0001", "count": 2, "size": 1001' out)$(grep -c '0001.*ufffd' out)" 10
 
 # --- The verdict ---
 
@@ -179,6 +185,13 @@ else
 	check '--compare: a row' grep -q 'values *200,000 *100,000 *-50.0 %' out
 	run stat --compare a.json missing.json
 	check '--compare: a missing report' says '^hapax: missing\.json: '
+	run stat --compare a.json .
+	check '--compare: a folder' is "$status$(grep -c '^hapax: \.: Is a directory' err)" 11
+	"$hapax" stat --compare a.json - <b.json >out 2>err
+	check '--compare: one from standard input' grep -q 'values *200,000 *100,000 *-50.0 %' out
+	printf '{"values": -1e300, "input_bytes": 1e300, "interned": {}}' >wild.json
+	run stat --compare wild.json wild.json
+	check '--compare: numbers that nothing has' grep -q 'values  *-  *- ' out
 	run stat --compare a.json again.txt
 	check '--compare: no report' says '^hapax: again\.txt: no report'
 	run stat --compare a.json

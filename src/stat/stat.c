@@ -45,7 +45,7 @@ static bool show(const struct options *options, const struct report *report)
 {
     if (options->json)
         report_json(report);
-    else if (report->found.numbers.files > 0)
+    else if (report->found.numbers.files > 0 || report->found.numbers.refused == 0)
         report_text(report);
     return !options->plot || report->found.numbers.values == 0 ||
            plot_write(report, options->plot);

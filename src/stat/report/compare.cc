@@ -6,14 +6,14 @@ extern "C" {
 #include "stat/base/message.h"
 #include "stat/base/terminal.h"
 #include "stat/base/units.h"
+#include "stat/input/source.h"
 #include "stat/report/compare.h"
 #include "stat/report/quote.h"
 }
 
-#include <cerrno>
+#include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <new>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -30,8 +30,11 @@ struct row {
     unit_text (*show)(double number);
 };
 
+/* What is larger is in no report, and fits into no number of 64 bits. */
+const double most = 1e18;
+
 unit_text show_bytes(double bytes) { return unit_bytes(static_cast<int64_t>(bytes)); }
-unit_text show_count(double count) { return unit_count(static_cast<uint64_t>(count)); }
+unit_text show_count(double count) { return unit_count(count > 0 ? static_cast<uint64_t>(count) : 0); }
 
 unit_text show_one_digit(double number)
 {
@@ -54,14 +57,28 @@ const row rows[] = {
     { "interned time", "/interned/seconds", unit_seconds },
 };
 
+/* A report may be compressed, as other files. */
+bool read_all(const char *path, std::string &text)
+{
+    source file;
+    if (!source_open(&file, path, SOURCE_MARK))
+        return false;
+    piece next;
+    bool well;
+    while ((well = source_next(&file, &next)) && next.size > 0)
+        text.append(next.data, next.size);
+    if (!well)
+        complain("%s: %s", file.name, file.report.reason);
+    source_close(&file);
+    return well;
+}
+
 bool read(const char *path, json &report)
 {
-    std::ifstream file(path);
-    if (!file) {
-        complain("%s: %s", path, std::strerror(errno));
+    std::string text;
+    if (!read_all(path, text))
         return false;
-    }
-    report = json::parse(file, nullptr, false);
+    report = json::parse(text, nullptr, false);
     if (report.is_object() && report.contains("values") && report.contains("interned"))
         return true;
     complain("%s: no report of hapax stat --json", path);
@@ -74,7 +91,7 @@ bool number_at(const json &report, const row &row, double &number)
     if (!report.contains(pointer) || !report[pointer].is_number())
         return false;
     number = report[pointer].get<double>();
-    return true;
+    return std::fabs(number) < most;
 }
 
 void put(const row &row, const json &first, const json &second)

@@ -5,6 +5,7 @@
 #include "stat/values/found.h"
 
 #include "stat/base/child.h"
+#include "stat/base/utf8.h"
 
 #include <string.h>
 
@@ -39,22 +40,29 @@ static const char *next_record(const struct bytes *records, size_t *at, void *re
     return records->data + *at;
 }
 
-static size_t shown(size_t size)
+/* How much is shown: no beginning of a character alone. */
+static size_t shown(const char *data, size_t size)
 {
-    return size < MOST_SHOWN ? size : MOST_SHOWN;
+    enum { LONGEST_CHARACTER = 4 };
+    if (size <= MOST_SHOWN)
+        return size;
+    for (size_t back = 1; back < LONGEST_CHARACTER; back++)
+        if (utf8_length(data + MOST_SHOWN - back, size - MOST_SHOWN + back) > back)
+            return MOST_SHOWN - back;
+    return MOST_SHOWN;
 }
 
 void found_add_place(struct found *found, const struct found_place *place)
 {
     struct found_place record = *place;
-    record.name_size = shown(place->name_size);
+    record.name_size = shown(place->name, place->name_size);
     add_record(&found->places, &record, sizeof record, place->name, record.name_size);
 }
 
 void found_add_top(struct found *found, const struct found_value *value)
 {
     struct found_value record = *value;
-    record.data_size = shown(value->data_size);
+    record.data_size = shown(value->data, value->data_size);
     add_record(&found->top, &record, sizeof record, value->data, record.data_size);
 }
 
