@@ -143,6 +143,8 @@ END2
   check 'xml_reader refuses a type without name' refuses xml_reader '4: <sub-class-of> without type'
   head -n 4 "$scratch/types" >"$scratch/bad"
   check 'xml_reader refuses half a file' refuses xml_reader '5:1: no element found'
+  awk 'BEGIN { for (i = 0; i < 100000; i++) print "<a>"; for (i = 0; i < 100000; i++) print "</a>" }' >"$scratch/bad"
+  check 'xml_reader refuses 100,000 elements in each other' refuses xml_reader '1001:1: elements are nested too deeply'
   for file in /usr/share/mime/packages/*.xml; do
     [ -e "$file" ] || continue
     check "xml_reader: $(basename "$file")" same xml_reader "$file"

@@ -210,7 +210,8 @@ static void print_most_frequent(enum field field, const struct part *parts, size
     for (size_t i = 0; i < number; i++)
         for (size_t k = 0; k < parts[i].number; k++)
             add(&counts, parts[i].records[k].fields[field], parts[i].records[k].bytes);
-    qsort(counts.slots, counts.room, sizeof *counts.slots, more_requests);
+    if (counts.used > 0)
+        qsort(counts.slots, counts.room, sizeof *counts.slots, more_requests);
     printf("%zu %s\n", counts.used, titles[field]);
     for (size_t i = 0; i < counts.used && i < top; i++)
         printf("%10zu %14llu  %s\n", counts.slots[i].requests, counts.slots[i].bytes, name_text(counts.slots[i].key));

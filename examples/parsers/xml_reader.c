@@ -51,6 +51,8 @@ struct reader {
     struct element *root, *here;
     char *text;                     /* of the element that is open */
     size_t used, room;
+    const char *file;
+    unsigned depth;
 };
 
 /* What has come of the text of an element belongs to it. */
@@ -66,10 +68,17 @@ static void end_text(struct reader *reader)
     reader->used = 0;
 }
 
+/* The tree is walked by functions that call themselves. */
+enum { DEEPEST = 1000 };
+
 static void XMLCALL on_start(void *data, const XML_Char *tag, const XML_Char **attributes)
 {
     struct reader *reader = data;
     end_text(reader);
+    if (++reader->depth > DEEPEST)
+        fail("%s:%lu:%lu: elements are nested too deeply", reader->file,
+             (unsigned long)XML_GetCurrentLineNumber64(reader->parser),
+             (unsigned long)XML_GetCurrentColumnNumber64(reader->parser) + 1);
     struct element *element = need(calloc(1, sizeof *element));
     element->tag = name_of_string(tag);
     element->line = (unsigned long)XML_GetCurrentLineNumber64(reader->parser);
@@ -96,6 +105,7 @@ static void XMLCALL on_end(void *data, const XML_Char *tag)
     struct reader *reader = data;
     end_text(reader);
     reader->here = reader->here->parent;
+    reader->depth--;
 }
 
 static void XMLCALL on_text(void *data, const XML_Char *text, int size)
@@ -110,7 +120,7 @@ static void XMLCALL on_text(void *data, const XML_Char *text, int size)
 static struct element *read_xml(const char *file)
 {
     FILE *stream = strcmp(file, "-") == 0 ? stdin : open_file(file);
-    struct reader reader = {.parser = XML_ParserCreate(NULL)};
+    struct reader reader = {.parser = XML_ParserCreate(NULL), .file = file};
     need(reader.parser);
     XML_SetUserData(reader.parser, &reader);
     XML_SetElementHandler(reader.parser, on_start, on_end);
