@@ -266,3 +266,47 @@ Test(kept_errno, where_foreign_finalizers_set_it)
     }
     cr_assert_geq(finalized, ROUNDS);
 }
+
+/* ---- The program's own functions ---- */
+
+static uint64_t hash_and_set_errno(const void *value, size_t size, uint64_t seed)
+{
+    (void)size;
+    errno = FOREIGN;
+    return *(const unsigned char *)value ^ seed;
+}
+
+static bool equal_and_set_errno(const void *a, const void *b, size_t size)
+{
+    errno = FOREIGN;
+    return memcmp(a, b, size) == 0;
+}
+
+static bool copy_and_set_errno(void *to, const void *from, size_t size)
+{
+    errno = FOREIGN;
+    memcpy(to, from, size);
+    return true;
+}
+
+Test(kept_errno, where_functions_of_a_type_set_it)
+{
+    const struct hapax_type type = {
+        .size = 2, .hash = hash_and_set_errno, .equal = equal_and_set_errno, .copy = copy_and_set_errno};
+    hapax_table *typed = hapax_table_new(&type, 0);
+    for (unsigned i = 0; i < ROUNDS; i++) {
+        const unsigned char value[] = {(unsigned char)(i % 8), (unsigned char)(i % 100)};
+        errno = UNUSUAL;
+        hapax_handle handle = hapax_make_handle(typed, value, sizeof value);
+        cr_expect_not_null(handle);
+        cr_expect_eq(errno, UNUSUAL, "made");
+        cr_expect_eq(hapax_find_handle(typed, value, sizeof value), handle);
+        cr_expect_eq(errno, UNUSUAL, "found");
+        cr_expect_eq(hapax_handle_hash(handle), hapax_hash(typed, value, sizeof value));
+        cr_expect_eq(errno, UNUSUAL, "hashed");
+        const unsigned char missing[] = {value[0], 200};
+        cr_expect_null(hapax_find_handle(typed, missing, sizeof missing));
+        cr_expect_eq(errno, UNUSUAL, "not found");
+        hapax_keep_alive(handle);
+    }
+}

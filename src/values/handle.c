@@ -16,7 +16,10 @@ static inline uint64_t hash_value(const struct hapax_table *table, const void *v
         return hash_bytes(value, size);
     if (unlikely(size > HASH_SIZE_MAX))
         return 0;
-    return hash_finish(table->type.hash(value, size, hash_key.seed) ^ hash_key.seed);
+    int before = errno;
+    uint64_t hash = table->type.hash(value, size, hash_key.seed);
+    errno = before;
+    return hash_finish(hash ^ hash_key.seed);
 }
 
 /* Looks where nearly every value is found that the table has. */

@@ -130,6 +130,14 @@ hapax_table *hapax_strings(void)
 
 /* ---- Interning ---- */
 
+static bool equal_by_type(const struct hapax_table *table, const void *a, const void *b, size_t size)
+{
+    int before = errno;
+    bool equal = table->type.equal(a, b, size);
+    errno = before;
+    return equal;
+}
+
 bool table_equal(const void *object, const void *data)
 {
     const struct hapax_canonical *canonical = object;
@@ -137,7 +145,7 @@ bool table_equal(const void *object, const void *data)
     if (canonical_size(canonical) != key->size)
         return false;
     if (key->table->type.equal != NULL)
-        return key->table->type.equal(canonical_value(canonical), key->value, key->size);
+        return equal_by_type(key->table, canonical_value(canonical), key->value, key->size);
     return equal_bytes(canonical_value(canonical), key->value, key->size);
 }
 
@@ -191,7 +199,7 @@ hapax_handle table_intern(struct hapax_table *table, const void *value, size_t s
         /* The type's functions may come to cancellation points: not while an object is half published. */
         bool is_new = true, calls = table->type.equal != NULL || table->type.copy != NULL;
         int cancellation = calls ? cancellation_off() : 0;
-        if (table->type.equal != NULL && !table->type.equal(value, value, size)) {
+        if (table->type.equal != NULL && !equal_by_type(table, value, value, size)) {
             handle = intern_alone(table, &key, hash);
         } else {
             struct hapax_canonical *canonical = new_canonical(table, &key, hash);
