@@ -339,14 +339,10 @@ public:
     V *get(const K &key) const
     {
         int reason = 0;
-        pending failure;
         void *value = hapax_cache_get(cache_, detail::bytes(key),
                                       detail::size(key), &reason);
-        if (value == nullptr) {
-            if (failure.thrown)
-                std::rethrow_exception(failure.thrown);
-            detail::fail(reason, "hapax_cache_get");
-        }
+        if (value == nullptr)
+            refused(reason);
         return static_cast<V *>(value);
     }
 
@@ -363,16 +359,16 @@ private:
         F function;
     };
 
-    /* Holds an exception for the call of get that it came from, which is the
-     * innermost one of its thread. */
-    struct pending {
-        pending() noexcept : outer(std::exchange(innermost, this)) {}
-        pending(const pending &) = delete;
-        ~pending() { innermost = outer; }
-        std::exception_ptr thrown;
-        pending *outer;
-        inline static thread_local pending *innermost = nullptr;
-    };
+    /* What create has thrown in this thread. The call of get that it came from
+     * takes it as soon as the C library returns. */
+    inline static thread_local std::exception_ptr thrown;
+
+    [[noreturn]] static void refused(int reason)
+    {
+        if (thrown)
+            std::rethrow_exception(std::exchange(thrown, nullptr));
+        detail::fail(reason, "hapax_cache_get");
+    }
 
     static K key_of(const void *key, std::size_t size) noexcept
     {
@@ -393,7 +389,7 @@ private:
                 static_cast<context *>(data)->create(key_of(key, size));
             return const_cast<void *>(made);
         } catch (...) {
-            pending::innermost->thrown = std::current_exception();
+            thrown = std::current_exception();
             *error = EIO;
             return nullptr;
         }

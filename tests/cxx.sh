@@ -88,6 +88,7 @@ case $TEST_FLAGS in
       check 'a lookup through C++ takes no more instructions' costs_no_more hit 2
       check 'nor does one of a type' costs_no_more 'typed hit' 2
       check 'nor does the read of a weak pointer' costs_no_more 'weak read' 2
+      check 'nor does a value that a cache has' costs_no_more 'cache hit' 2
     else
       skip 'instructions' 'no valgrind'
     fi
