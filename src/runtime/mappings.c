@@ -59,11 +59,13 @@ static void parse_line(const char *line, struct ends *ends,
     const char *inode = skip_field(skip_field(skip_field(at)));
     mapping.name = skip_field(inode);
     mapping.kind = kind_of(inode, mapping.name);
-    /* Not all that stands in for Linux names the memory of brk: valgrind maps it itself. */
-    if (mapping.kind == MAPPING_ANONYMOUS && mapping.start < ends->memory_of_brk && ends->memory_of_brk <= mapping.end)
-        mapping.kind = MAPPING_BREAK;
     mapping.is_guarded = mapping.start == ends->guard;
     mapping.follows_file = mapping.start == ends->file;
+    /* Not all that stands in for Linux names the memory of brk: valgrind maps it itself. Static data may end where that
+     * would begin, and nobody have taken any. */
+    if (mapping.kind == MAPPING_ANONYMOUS && !mapping.follows_file && mapping.start < ends->memory_of_brk &&
+        ends->memory_of_brk <= mapping.end)
+        mapping.kind = MAPPING_BREAK;
     if (at[0] == '-' && at[1] == '-')
         ends->guard = mapping.end;
     if (mapping.kind == MAPPING_FILE)
