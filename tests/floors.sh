@@ -6,7 +6,7 @@
 # includes DIR: each include of our own as "FILE HEADER", with public headers as "hapax/NAME.h".
 includes() {
   # shellcheck disable=SC2016 # $2 is of awk
-  (cd "$1" && find . -name '*.[ch]' | sed 's|^\./||' | sort | xargs awk '
+  (cd "$1" && find . -name '*.[ch]' -o -name '*.cc' | sed 's|^\./||' | sort | xargs awk '
     /^#include "config\.h"/ { next }
     /^#include ["<]/ {
       header = $2
@@ -45,7 +45,7 @@ climbing() {
 # rings DIR: modules (a header and its source) that include each other, directly or by way of others.
 rings() {
   includes "$1" | awk '$2 !~ /^(hapax|gc|xxhash)/ {
-    sub(/\.[ch]$/, "", $1); sub(/\.h$/, "", $2)
+    sub(/\.([ch]|cc)$/, "", $1); sub(/\.h$/, "", $2)
     if ($1 != $2) print $1, $2
   }' | { tsort >/dev/null; } 2>&1
 }
@@ -83,4 +83,8 @@ check "finds the collector's header outside of its folder" something climbing "$
 cp "$top_srcdir/src/weak/registry.c" "$planted/weak/registry.c"
 echo '#include "cleanup/cleanup.h"' >>"$planted/cleanup/executor.c"
 check 'finds a ring inside a folder' something rings "$planted"
+cp "$top_srcdir/src/cleanup/executor.c" "$planted/cleanup/executor.c"
+check 'nothing planted is left' nothing climbing "$planted"
+echo '#include <gc/gc.h>' >"$planted/weak/planted.cc"
+check 'reads C++ too' something climbing "$planted"
 finish

@@ -10,7 +10,7 @@ listed() {
   for file in $1; do
     [ -e "$file" ] || continue
     case $file in
-      tests/*.c | examples/*.c) pattern="${file%.c}(\.c)?" ;;
+      tests/*.c | tests/*.cc | examples/*.c) pattern="${file%.c*}(\.cc?)?" ;;
       *) pattern=$file ;;
     esac
     if ! grep -qE "(^|[[:space:]])$pattern([[:space:]]|\$)" Makefile.am ./*/local.mk; then
@@ -52,10 +52,10 @@ finds_unlicensed() {
 }
 
 check 'headers' listed 'include/*.h include/*.hpp include/hapax/*.h include/hapax/*.hpp'
-check 'sources' listed 'src/*/*.c src/*/*.h'
+check 'sources' listed "$(cd "$top_srcdir" && find src -name '*.[ch]' -o -name '*.cc')"
 check 'manual pages' listed 'man/*.[1-9]'
 check 'measurements' listed "$(cd "$top_srcdir" && find bench -type f \( -name '*.[ch]' -o -name run -o -name '*.py' \))"
-check 'tests' listed 'tests/*.c tests/*.h tests/*.sh'
+check 'tests' listed 'tests/*.c tests/*.cc tests/*.h tests/*.sh'
 check 'examples' listed 'examples/*.c examples/parsers/*.[ch] examples/parsers/*/*'
 check 'documents' listed 'doc/html doc/*.md doc/*.css doc/pictures/*'
 check 'each source names its licence' all_licensed

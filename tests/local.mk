@@ -98,6 +98,7 @@ internal_tests = \
 	tests/test_sync \
 	tests/test_runs \
 	tests/test_trie \
+	tests/test_trie_fork \
 	tests/test_trie_growth
 
 tests_test_address_LDADD = $(internal_libs)
@@ -117,11 +118,13 @@ tests_test_registry_life_LDADD = $(internal_libs)
 tests_test_sync_LDADD = $(internal_libs)
 tests_test_runs_LDADD = $(internal_libs)
 tests_test_trie_LDADD = $(internal_libs)
+tests_test_trie_fork_LDADD = $(internal_libs)
 tests_test_trie_growth_LDADD = $(internal_libs)
 tests_test_registry_SOURCES = tests/test_registry.c tests/registry_books.h $(bare_collector)
 tests_test_registry_care_SOURCES = tests/test_registry_care.c tests/registry_books.h $(bare_collector)
 tests_test_registry_life_SOURCES = tests/test_registry_life.c tests/registry_books.h $(bare_collector)
 tests_test_trie_SOURCES = tests/test_trie.c $(trie_suite)
+tests_test_trie_fork_SOURCES = tests/test_trie_fork.c $(trie_suite)
 tests_test_trie_growth_SOURCES = tests/test_trie_growth.c $(trie_suite)
 trie_suite = tests/trie_suite.c tests/trie_suite.h $(bare_collector) $(trie_check)
 
