@@ -152,6 +152,8 @@ static unsigned peer_drop_all(size_t distinct)
     return collections;
 }
 
+#define PEER_STOPS
+
 #define PEER_CHURN
 #define PEER_CHURN_FLAT
 

@@ -27,8 +27,9 @@ static _Noreturn void usage(const char *program)
 {
     fprintf(stderr,
             "usage: %s --corpus=FILE [--workloads=W1,W2,...] [--threads=1,2,...]\n"
-            "       [--tokens=N] [--least-operations=N] [--churn=N]\n",
-            program);
+            "       [--tokens=N] [--least-operations=N] [--churn=N]\n"
+            "       %s --held=N [--seconds=N]\n",
+            program, program);
     exit(2);
 }
 
@@ -65,7 +66,7 @@ static void default_threads(struct bench_options *options)
 
 void bench_parse_options(int argc, char **argv, struct bench_options *options)
 {
-    enum { CORPUS = 'c', WORKLOADS = 'w', THREADS = 't', TOKENS = 'n', OPERATIONS = 'o', CHURN = 'u' };
+    enum { CORPUS = 'c', WORKLOADS = 'w', THREADS = 't', TOKENS = 'n', OPERATIONS = 'o', CHURN = 'u', HELD = 'h', SECONDS = 's' };
     static const struct option known[] = {
         {"corpus", required_argument, NULL, CORPUS},
         {"workloads", required_argument, NULL, WORKLOADS},
@@ -73,12 +74,15 @@ void bench_parse_options(int argc, char **argv, struct bench_options *options)
         {"tokens", required_argument, NULL, TOKENS},
         {"least-operations", required_argument, NULL, OPERATIONS},
         {"churn", required_argument, NULL, CHURN},
+        {"held", required_argument, NULL, HELD},
+        {"seconds", required_argument, NULL, SECONDS},
         {NULL, 0, NULL, 0},
     };
 
     memset(options, 0, sizeof *options);
     options->most_tokens = SIZE_MAX;
     options->churn_values = 2000000;
+    options->seconds = 2;
     int option;
     while ((option = getopt_long(argc, argv, "", known, NULL)) != -1) {
         switch (option) {
@@ -88,10 +92,12 @@ void bench_parse_options(int argc, char **argv, struct bench_options *options)
         case TOKENS: options->most_tokens = parse_count(argv[0], optarg); break;
         case OPERATIONS: options->least_operations = parse_count(argv[0], optarg); break;
         case CHURN: options->churn_values = parse_count(argv[0], optarg); break;
+        case HELD: options->held_values = parse_count(argv[0], optarg); break;
+        case SECONDS: options->seconds = (double)parse_count(argv[0], optarg); break;
         default: usage(argv[0]);
         }
     }
-    if (options->corpus_path == NULL || optind != argc)
+    if ((options->corpus_path == NULL && options->held_values == 0) || optind != argc)
         usage(argv[0]);
     if (options->thread_count_count == 0)
         default_threads(options);

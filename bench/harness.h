@@ -44,6 +44,8 @@ struct bench_options {
     size_t most_tokens;    /* only so many tokens from the head of the file */
     size_t least_operations; /* W2, W3 and W8 go over the corpus again until they did so many */
     size_t churn_values;   /* new values per thread in W9 */
+    size_t held_values;    /* W11 alone, beside so many; needs no corpus; 0 for all other workloads */
+    double seconds;        /* how long W11 runs */
     unsigned thread_counts[BENCH_MOST_THREAD_COUNTS];
     unsigned thread_count_count;
 };

@@ -4,6 +4,7 @@
 bench_files = \
 	bench/bare_heap.c \
 	bench/bare_heap.h \
+	bench/bare_latency.c \
 	bench/corpus \
 	bench/counting.h \
 	bench/counts \
@@ -16,6 +17,7 @@ bench_files = \
 	bench/hapax_primitives.h \
 	bench/harness.c \
 	bench/harness.h \
+	bench/latency.h \
 	bench/limit.c \
 	bench/many_tables.c \
 	bench/natural_bench.c \
@@ -24,10 +26,12 @@ bench_files = \
 	bench/peers/flyweight.cc \
 	bench/peers/glib.c \
 	bench/peers/go/go.mod \
+	bench/peers/go/latency.go \
 	bench/peers/go/main.go \
 	bench/peers/go/primitives.go \
 	bench/peers/guile.c \
 	bench/peers/java/Interners.java \
+	bench/peers/java/Latency.java \
 	bench/peers/java/pom.xml \
 	bench/peers/liburcu.c \
 	bench/peers/rust/Cargo.lock \
@@ -36,6 +40,7 @@ bench_files = \
 	bench/peers/rust/src/bin/internment.rs \
 	bench/peers/rust/src/bin/lasso.rs \
 	bench/peers/rust/src/bin/ustr.rs \
+	bench/peers/rust/src/latency.rs \
 	bench/peers/rust/src/lib.rs \
 	bench/prepare.c \
 	bench/results/counts.json \
@@ -51,6 +56,7 @@ bench_files = \
 	bench/runner/__init__.py \
 	bench/runner/figures.py \
 	bench/runner/goals.py \
+	bench/runner/latency.py \
 	bench/runner/machine.py \
 	bench/runner/measure.py \
 	bench/runner/peers.py \
@@ -58,6 +64,8 @@ bench_files = \
 	bench/runner/report.py \
 	bench/scaling.md \
 	bench/scaling_probe.c \
+	bench/stops.c \
+	bench/stops.h \
 	bench/sketches/cache_trie.c \
 	bench/sketches/growth.c \
 	bench/sketches/hash_trie.c \

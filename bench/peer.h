@@ -34,6 +34,7 @@
                          may see a few on a stale stack); 0 where absent
      PEER_CHURN          W9 is run, through peer_touch()
      PEER_CHURN_FLAT     resident size growing in W9 is a wrong answer, not only a bad one
+     PEER_STOPS          it is linked with stops.c: W11 says how long bdwgc stopped the threads
      PEER_MORE           peer_more(options, corpus): workloads of its own, at the end
 
    What W1 counts: interning each token of the stream, and storing one handle for
@@ -45,6 +46,7 @@
 
 #include "bare_heap.h"
 #include "harness.h"
+#include "latency.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -352,6 +354,10 @@ int main(int argc, char **argv)
     struct bench_options options;
     struct bench_corpus corpus;
     bench_parse_options(argc, argv, &options);
+    if (options.held_values != 0) {
+        latency_run(options.held_values, options.seconds);
+        return bench_status();
+    }
     bench_load_corpus(&options, &corpus);
 #ifdef PEER_COLLECT
     double bare_ns = bench_wants(&options, "W7") ? bare_heap_collection_ns(&corpus) : 0;

@@ -7,7 +7,7 @@ the limit of the same group; what is compared is the median over the rounds.
 
 import statistics
 
-from . import figures
+from . import figures, latency
 
 
 def _over_runs(runs, section, corpus, compute):
@@ -119,5 +119,6 @@ def table(data):
         ("Growth of a cold hit from the fewest to the most values, in multiples of the limit's",
          _quotient(_growth(data, "hapax"), _growth(data, "limit")), 1.0),
     ]
+    rows += latency.goals(data)
     return [(what, "%.2f" % value, "%.3g" % most, "yes" if value <= most else "**no**") for what, value, most in rows
             if value is not None]

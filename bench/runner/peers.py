@@ -143,8 +143,13 @@ def _link_with_hapax(shop, program, names, flags=(), compiler=None):
 
 
 def make_hapax(shop):
-    sources, _ = own_sources("hapax_bench.c", "hapax_primitives.c", "bare_heap.c")
+    sources, _ = own_sources("hapax_bench.c", "hapax_primitives.c", "bare_heap.c", "stops.c")
     return _link_with_hapax(shop, "hapax", sources, package_flags("bdw-gc"))
+
+
+def make_bare(shop):
+    """The bare heap of W11, linked as the peers on bdwgc are."""
+    return compile_c(shop, "bare", ["bare_latency.c", "stops.c"], package_flags("bdw-gc"))
 
 
 def make_natural(shop):
@@ -224,7 +229,7 @@ def make_java(name):
         need_tool("java", "javac", "mvn")
         classes = shop.cache / "java"
         classes.mkdir(parents=True, exist_ok=True)
-        source = PEERS / "java" / "Interners.java"
+        sources = [PEERS / "java" / name for name in ("Interners.java", "Latency.java")]
         jars = sorted(classes.glob("guava-*.jar"))
         if not jars or not is_current(jars[0], [PEERS / "java" / "pom.xml"]):
             for jar in jars:
@@ -234,8 +239,8 @@ def make_java(name):
             jars = sorted(classes.glob("guava-*.jar"))
             jars[0].touch()
         path = "%s%s%s" % (classes, os.pathsep, jars[0])
-        if not is_current(classes / "Interners.class", [source, jars[0]]):
-            shop.run(["javac", "-cp", path, "-d", classes, source])
+        if not is_current(classes / "Interners.class", [*sources, jars[0]]):
+            shop.run(["javac", "-cp", path, "-d", classes, *sources])
         version = jars[0].stem.removeprefix("guava-").removesuffix("-jre")
         # A heap of fixed size, so that growing it is no part of the figures; a
         # string table with a bucket for each value, as those who intern many set it.

@@ -3,7 +3,7 @@
 
 import json
 
-from . import figures, goals
+from . import figures, goals, latency
 
 _GET = figures.get
 
@@ -218,10 +218,12 @@ _PLOTS = [
 
 def markdown(data, plots):
     parts = ["# Speed and memory beside the limit and the peers", "", *_setting(data)]
+    parts += _goals(data)
     if data["summary"]["reference"]:
-        parts += _goals(data) + _lookups(data) + _memory(data) + _churn(data) + _primitives(data)
+        parts += _lookups(data) + _memory(data) + _churn(data) + _primitives(data)
     parts += _search(data)
     parts += _cxx(data)
+    parts += latency.section(data, _table)
     parts += _corpora(data) + _growth(data)
     for name, title in _PLOTS:
         if name in plots:

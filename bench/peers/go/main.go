@@ -299,7 +299,13 @@ func main() {
 	workloads := flag.String("workloads", "", "comma-separated; all where empty")
 	threadList := flag.String("threads", "", "thread counts, comma-separated")
 	churn := flag.Int("churn", 2000000, "new values per thread in W9")
+	held := flag.Uint64("held", 0, "W11 alone, beside so many values; needs no corpus")
+	seconds := flag.Int("seconds", 2, "how long W11 runs")
 	flag.Parse()
+	if *held != 0 {
+		runLatency(*held, time.Duration(*seconds)*time.Second)
+		return
+	}
 
 	b := &bench{churn: *churn}
 	b.wants = func(workload string) bool {

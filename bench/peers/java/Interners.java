@@ -318,7 +318,7 @@ public final class Interners {
     }
 
     /** Counts on by one, in decimal, in place. */
-    private static void step(byte[] text) {
+    static void step(byte[] text) {
         int digit = text.length - 1;
         while (text[digit] == '9') {
             text[digit--] = '0';
@@ -377,6 +377,12 @@ public final class Interners {
     }
 
     public static void main(String[] arguments) throws IOException, InterruptedException {
+        int held = Integer.parseInt(option(arguments, "held", "0"));
+        if (held != 0) {
+            String peer = option(arguments, "peer", "guava");
+            new Latency(peer, newInterner(peer), held).run(Double.parseDouble(option(arguments, "seconds", "2")));
+            return;
+        }
         String list = option(arguments, "threads", "");
         String workloads = option(arguments, "workloads", "");
         Interners bench = new Interners(

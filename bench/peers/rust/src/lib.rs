@@ -8,6 +8,8 @@ use std::ops::Range;
 use std::sync::Barrier;
 use std::time::Instant;
 
+mod latency;
+
 /// An interner, used as its own documentation says.
 pub trait Peer: Sync {
     type Handle: Send + Sync;
@@ -65,6 +67,8 @@ struct Options {
     workloads: Option<Vec<String>>,
     threads: Vec<usize>,
     churn: u64,
+    held: u64,
+    seconds: u64,
 }
 
 impl Options {
@@ -75,6 +79,8 @@ impl Options {
             workloads: None,
             threads: (0..).map(|power| 1 << power).take_while(|&count| count <= processors).collect(),
             churn: 2_000_000,
+            held: 0,
+            seconds: 2,
         };
         for argument in std::env::args().skip(1) {
             match argument.split_once('=') {
@@ -82,6 +88,8 @@ impl Options {
                 Some(("--workloads", list)) => options.workloads = Some(list.split(',').map(String::from).collect()),
                 Some(("--threads", list)) => options.threads = list.split(',').map(number).collect(),
                 Some(("--churn", count)) => options.churn = number(count),
+                Some(("--held", count)) => options.held = number(count),
+                Some(("--seconds", count)) => options.seconds = number(count),
                 _ => give_up(&format!("unknown option {argument}")),
             }
         }
@@ -320,6 +328,10 @@ fn touched_room<T>(count: usize) -> Vec<T> {
 /// Runs the workloads that were asked for; exits with status 1 where an answer is wrong.
 pub fn run<P: Peer>(peer: &P) {
     let options = Options::parse();
+    if options.held != 0 {
+        latency::run(peer, options.held, options.seconds);
+        return;
+    }
     let stream = Text::read(&options.corpus);
     let shuffled = Text::read(&format!("{}.shuffled", options.corpus));
     let first = fs::read(format!("{}.first", options.corpus)).unwrap_or_else(|error| give_up(&error.to_string()));

@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: MIT
+"""W11: who takes part, in which modes, and the table."""
+
+from . import figures, peers
+
+# Each is the program of a peer in one mode: name, what it is, the peer, and what stands before its command.
+_INCREMENTAL = ["env", "GC_ENABLE_INCREMENTAL=1"]
+_STOP_THE_WORLD = ["env", "-u", "GC_ENABLE_INCREMENTAL"]
+_ZGC = ["env", "JDK_JAVA_OPTIONS=-XX:+UseZGC"]
+_G1 = ["env", "JDK_JAVA_OPTIONS=-XX:+UseG1GC"]
+# The other workloads give Java a heap that is large from the beginning; here collections are what is measured.
+_JAVA_HEAP = ("-Xms4g", "-Xms256m")
+_ALL = [
+    ("hapax", "hapax, stop-the-world", "hapax", _STOP_THE_WORLD),
+    ("bare", "the bare heap, stop-the-world", "bare", _STOP_THE_WORLD),
+    ("hapax-incremental", "hapax, incremental", "hapax", _INCREMENTAL),
+    ("bare-incremental", "the bare heap, incremental", "bare", _INCREMENTAL),
+    ("go", "Go unique.Make", "go", []),
+    ("guava-g1", "Guava weak interner, G1", "guava", _G1),
+    ("guava-zgc", "Guava weak interner, ZGC", "guava", _ZGC),
+    ("glib", "GLib g_ref_string, counted", "glib", []),
+    ("flyweight", "boost::flyweight, default, counted", "flyweight", []),
+    ("internment", "Rust ArcIntern, counted", "internment", []),
+]
+WHAT = {name: what for name, what, _, _ in _ALL}
+
+_COLUMNS = [("p50_ns", 1), ("p99_ns", 1), ("p999_ns", 1), ("p9999_ns", 1e3), ("longest_ns", 1e3)]
+
+
+def programs(built, shop):
+    """The programs that take part, of the peers that were built; the bare heap comes with hapax."""
+    commands = {peer.name: peer.command for peer in built}
+    if "hapax" in commands:
+        commands["bare"] = peers.make_bare(shop)
+    asked, given = _JAVA_HEAP
+    return [peers.Peer(name, what, [*before, *[given if word == asked else word for word in commands[source]]])
+            for name, what, source, before in _ALL if source in commands]
+
+
+def stops_beside_bare(summary, mode):
+    """hapax's longest stop in multiples of the bare heap's in the same mode, by the medians over the rounds."""
+    ours = figures.get(summary, "hapax" + mode, "W11/stops", "longest_ns")
+    bare = figures.get(summary, "bare" + mode, "W11/stops", "longest_ns")
+    return None if ours is None or not bare else ours / bare
+
+
+def goals(data):
+    """Rows of: what, measured, at most; None where it was not measured."""
+    rows = []
+    for held, summary in data["summary"].get("latency", {}).items():
+        beside = "among {:,}".format(int(held))
+        tail, bare = (figures.get(summary, name, "W11/hit", "p9999_ns") for name in ("hapax-incremental", "bare-incremental"))
+        rows += [
+            ("W11, p99.99 of a hit %s, incremental, us" % beside, None if tail is None else tail / 1e3, 20),
+            ("W11, the same in multiples of a read in the bare heap", None if tail is None or not bare else tail / bare, 1.2),
+            ("W11, longest stop %s, in multiples of the bare heap's" % beside, stops_beside_bare(summary, ""), 1.2),
+            ("W11, the same, incremental", stops_beside_bare(summary, "-incremental"), 1.2),
+        ]
+    return rows
+
+
+def _row(summary, name, held):
+    def number(label, key, unit, form="%.0f"):
+        value = figures.get(summary, name, "W11/" + label, key)
+        return "" if value is None else form % (value / unit)
+
+    cells = ["{:,}".format(int(held)), WHAT[name]]
+    for label in ("hit", "new"):
+        cells += [number(label, key, unit, "%.0f" if unit == 1 else "%.1f") for key, unit in _COLUMNS]
+    stops = [number("stops", "stops", 1), number("stops", "longest_ns", 1e6, "%.2f")]
+    return cells + stops + [str(summary[name]["W11/hit"]["p50_ns"]["rounds"])]
+
+
+def section(data, table):
+    """The lines of the report; table(head, rows) writes one."""
+    rows = [_row(summary, name, held) for held, summary in data["summary"].get("latency", {}).items()
+            for name in WHAT if "W11/hit" in summary.get(name, {})]
+    if not rows:
+        return []
+    names = ["p50, ns", "p99, ns", "p99.9, ns", "p99.99, us", "longest, us"]
+    head = ["held", "", *["hit, " + name for name in names], *["new, " + name for name in names], "stops",
+            "longest stop, ms", "rounds"]
+    return ["## Latency (W11)", "",
+            "One thread interns beside values that are held: nine times one of these, then a new one that is dropped at once.",
+            "Each operation is timed by itself, with its clock's cost taken off; medians over the rounds. A stop is what the",
+            "collector itself says: bdwgc's events, Go's pauses, those that Java tells in whole milliseconds. Where it is empty,",
+            "nothing stops. A longest time holds whatever the system did in between.", "", *table(head, rows)]
