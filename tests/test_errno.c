@@ -65,12 +65,15 @@ static const char *new_text(void)
 static void *create(const void *key, size_t size, void *context, int *error)
 {
     (void)key, (void)size, (void)context, (void)error;
-    return hapax_alloc(16);
+    void *value = hapax_alloc(16);
+    errno = FOREIGN;
+    return value;
 }
 
 static void forget(void *unused)
 {
     (void)unused;
+    errno = FOREIGN;
 }
 
 static void finalize(void *unused, void *argument)
@@ -86,7 +89,9 @@ static void tick(void *unused)
 static bool visit(hapax_handle handle, void *unused)
 {
     (void)unused;
-    return handle != NULL && hapax_alloc(100) != NULL;
+    bool goes_on = handle != NULL && hapax_alloc(100) != NULL;
+    errno = FOREIGN;
+    return goes_on;
 }
 
 static bool do_alloc(void)
@@ -128,7 +133,10 @@ static bool do_intern(void)
 
 static bool do_table_each(void)
 {
-    return hapax_table_each(table, visit, NULL);
+    hapax_handle handle = hapax_make_handle(table, text, strlen(text));
+    bool well = hapax_table_each(table, visit, NULL);
+    hapax_keep_alive(handle);
+    return well;
 }
 
 static bool do_weak_make(void)
@@ -208,8 +216,10 @@ static bool do_stats(void)
 
 static bool do_run_cleanups(void)
 {
+    bool well = hapax_set_cleanup_threads(0) == 0 && hapax_add_cleanup(hapax_alloc(16), forget, NULL, NULL) == 0;
+    hapax_collect();
     (void)hapax_run_cleanups();
-    return hapax_wait_cleanups(FOR_EVER);
+    return well && hapax_set_cleanup_threads(1) == 0 && hapax_wait_cleanups(FOR_EVER);
 }
 
 static const struct call {

@@ -342,7 +342,7 @@ static bool visit_chunk(struct registry *registry, struct chunk *chunk, bool (*v
 
 bool registry_each(struct registry *registry, bool (*visit)(void *object, void *context), void *context)
 {
-    int cancellation = cancellation_off();
+    int before = errno, cancellation = cancellation_off();
     struct iteration iteration = {registry_amidst.iterations, registry};
     collector_exclude(count_iterator, registry);
     registry_amidst.iterations = &iteration;
@@ -358,6 +358,7 @@ bool registry_each(struct registry *registry, bool (*visit)(void *object, void *
     registry_amidst.iterations = iteration.outer;
     sub_release(&registry->iterators, 1u);   /* release: pairs with compact, after every word was read */
     cancellation_restore(cancellation);
+    errno = before;
     return to_the_end;
 }
 
