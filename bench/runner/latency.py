@@ -37,10 +37,16 @@ def programs(built, shop):
             for name, what, source, before in _ALL if source in commands]
 
 
+def _longest_stop(summary, name):
+    """In ns; None where a round saw no stop: that shows nothing."""
+    if not figures.get(summary, name, "W11/stops", "stops", "min"):
+        return None
+    return figures.get(summary, name, "W11/stops", "longest_ns")
+
+
 def stops_beside_bare(summary, mode):
     """hapax's longest stop in multiples of the bare heap's in the same mode, by the medians over the rounds."""
-    ours = figures.get(summary, "hapax" + mode, "W11/stops", "longest_ns")
-    bare = figures.get(summary, "bare" + mode, "W11/stops", "longest_ns")
+    ours, bare = _longest_stop(summary, "hapax" + mode), _longest_stop(summary, "bare" + mode)
     return None if ours is None or not bare else ours / bare
 
 
@@ -67,7 +73,8 @@ def _row(summary, name, held):
     cells = ["{:,}".format(int(held)), WHAT[name]]
     for label in ("hit", "new"):
         cells += [number(label, key, unit, "%.0f" if unit == 1 else "%.1f") for key, unit in _COLUMNS]
-    stops = [number("stops", "stops", 1), number("stops", "longest_ns", 1e6, "%.2f")]
+    longest = _longest_stop(summary, name)
+    stops = [number("stops", "stops", 1), "" if longest is None else "%.2f" % (longest / 1e6)]
     return cells + stops + [str(summary[name]["W11/hit"]["p50_ns"]["rounds"])]
 
 
@@ -84,4 +91,4 @@ def section(data, table):
             "One thread interns beside values that are held: nine times one of these, then a new one that is dropped at once.",
             "Each operation is timed by itself, with its clock's cost taken off; medians over the rounds. A stop is what the",
             "collector itself says: bdwgc's events, Go's pauses, those that Java tells in whole milliseconds. Where it is empty,",
-            "nothing stops. A longest time holds whatever the system did in between.", "", *table(head, rows)]
+            "a round saw no stop. A longest time holds whatever the system did in between.", "", *table(head, rows)]
