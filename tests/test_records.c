@@ -10,6 +10,8 @@
 #include <criterion/criterion.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
 
 struct record {
     struct record_head head;
@@ -72,6 +74,21 @@ static void take_all(void)
 
 TestSuite(records, .init = start);
 
+/* How many pages of these states are in memory. They stand one behind the other. */
+static size_t resident(struct record_state *const *states, size_t n)
+{
+    size_t count = 0;
+    uintptr_t last = 0;
+    for (size_t i = 0; i < n; i++) {
+        uintptr_t page = (uintptr_t)states[i] & ~(uintptr_t)(PAGE_BYTES - 1);
+        unsigned char there = 0;
+        if (page != last && mincore((void *)page, 1, &there) == 0)
+            count += there & 1;
+        last = page;
+    }
+    return count;
+}
+
 Test(records, leave_no_more_than_a_group_behind)
 {
     for (unsigned round = 0; round < 3; round++) {
@@ -82,7 +99,10 @@ Test(records, leave_no_more_than_a_group_behind)
             states[i] = all[i]->head.state;
             give(all[i]);
         }
+        bool groups_are_pages = sysconf(_SC_PAGESIZE) == PAGE_BYTES;
+        cr_expect(!groups_are_pages || resident(states, N) >= needed(N));
         records_release(&records);
+        cr_expect(!groups_are_pages || resident(states, N) <= 1);
         cr_expect_eq(records_groups(&records), 1);
         cr_expect_eq(states_in_use(), 0);
         /* An address that was kept is safe to look at, and leads to nothing. */
