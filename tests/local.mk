@@ -249,6 +249,7 @@ EXTRA_DIST += $(script_tests) $(shared_headers) \
 # Programs that tests/natural.sh compiles as a user would.
 EXTRA_DIST += \
 	tests/natural/README.md \
+	tests/natural/aligned.c \
 	tests/natural/array.c \
 	tests/natural/batch.c \
 	tests/natural/chained.c \
@@ -260,6 +261,7 @@ EXTRA_DIST += \
 	tests/natural/glib.c \
 	tests/natural/library.c \
 	tests/natural/natural.h \
+	tests/natural/no_break.c \
 	tests/natural/queue.c \
 	tests/natural/specific.c \
 	tests/natural/thread_local.c \

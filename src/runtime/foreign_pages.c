@@ -19,6 +19,8 @@ static size_t own_count, own_next;
 /* Where the last free part of the collector's heap ends. */
 static uintptr_t free_end;
 
+static bool small_are_tables;   /* parts beside the collector's heap */
+
 /* The collector takes small pieces for its tables between and beside those for its heap, and tells nobody. Of the allocators
  * that are searched in this way none takes so little at once. */
 enum { TABLES_BYTES = 512 << 10 };
@@ -32,8 +34,9 @@ bool foreign_pages_prepare(void)
     return own != NULL;
 }
 
-void foreign_pages_begin(void)
+void foreign_pages_begin(bool takes_large_parts)
 {
+    small_are_tables = takes_large_parts;
     own_count = own_pages_list(own, ROOM);
     own_next = 0;
     free_end = 0;
@@ -42,7 +45,7 @@ void foreign_pages_begin(void)
 /* A part of no heap page: the collector's, if it is small and beside the heap. */
 static void visit_between(uintptr_t start, uintptr_t end, bool beside_heap, void (*visit)(uintptr_t start, uintptr_t end))
 {
-    if (start < end && !(beside_heap && end - start <= TABLES_BYTES))
+    if (start < end && !(beside_heap && small_are_tables && end - start <= TABLES_BYTES))
         visit(start, end);
 }
 

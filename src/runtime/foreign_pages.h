@@ -12,7 +12,8 @@
 /* Reserves what that takes; again does nothing. False with ENOMEM. */
 bool foreign_pages_prepare(void);
 
-void foreign_pages_begin(void);
+/* takes_large_parts: small ones beside the collector's heap are not malloc's, but the collector's tables. */
+void foreign_pages_begin(bool takes_large_parts);
 /* Calls visit for the parts of a mapping that are left, in the order of their addresses; mappings likewise. */
 void foreign_pages_each(uintptr_t start, uintptr_t end, void (*visit)(uintptr_t start, uintptr_t end));
 

@@ -22,6 +22,7 @@
 
 enum { PREVIOUS_IN_USE = 1, IS_MAPPED = 2, NOT_MAIN_ARENA = 4, FLAGS = 7 };
 enum { SMALLEST = 32, ALIGNMENT = 16, SYSTEM_PAGE = 4096 };
+#define MOST_ALIGNED ((uintptr_t)1 << 30)
 
 /* Parts are visited before what they hold has left the processor's caches. */
 enum { PART_BYTES = 128 << 10, FETCHED_AHEAD = 4 << 10 };
@@ -224,11 +225,56 @@ void glibc_heap_begin(void)
         find_main_arena();
 }
 
+/* An arena's flags are behind its lock. */
+enum { ARENA_FLAGS = sizeof(int), NOT_CONTIGUOUS = 2 };
+
+bool glibc_heap_is_contiguous(void)
+{
+    if (main_arena == 0)
+        return false;
+    uintptr_t top = word_at(main_arena + arena_top);
+    /* Read once, while whoever holds the lock may write: it says so for good. */
+    return (load_relaxed((atomic_int *)(main_arena + ARENA_FLAGS)) & NOT_CONTIGUOUS) == 0 && top < (uintptr_t)sbrk(0);
+}
+
 /* Whether the page that ends here is there, so that a chunk may go on up to it. */
 static bool is_mapped_up_to(uintptr_t end)
 {
     unsigned char resident;
     return mincore((void *)(end - SYSTEM_PAGE), SYSTEM_PAGE, &resident) == 0;
+}
+
+/* Whether these words are the header of a chunk with a mapping of its own, which begins at the page. */
+static bool is_mapped_chunk(uintptr_t page, const uintptr_t header[2], uintptr_t offset, uintptr_t *end)
+{
+    uintptr_t size = (header[1] & ~(uintptr_t)FLAGS) + offset;
+    if (size % SYSTEM_PAGE != 0)
+        size += 2 * WORD;   /* from glibc 2.43 on, it is less than its pages by its header */
+    if (header[0] != offset || (header[1] & FLAGS) != IS_MAPPED || size == 0 || size % SYSTEM_PAGE != 0 ||
+        page + size <= page || !is_mapped_up_to(page + size))
+        return false;
+    *end = page + size;
+    return true;
+}
+
+/* A chunk that was asked for with an alignment has its header further inside, and realloc changes only that one: what the
+ * page begins with says how large it was at first. Nobody has written to what lies between, but for M_PERTURB. */
+static bool find_aligned_end(uintptr_t page, const uintptr_t words[4], uintptr_t *end)
+{
+    if ((words[1] & FLAGS) != IS_MAPPED || words[2] != words[3])
+        return false;
+    uintptr_t last = 0, header[2];
+    for (uintptr_t alignment = 4 * ALIGNMENT; alignment <= MOST_ALIGNED; alignment *= 2) {
+        uintptr_t chunk = ((page + 2 * WORD + alignment - 1) & -alignment) - 2 * WORD;
+        if (chunk == last)
+            continue;
+        last = chunk;
+        if (!careful_copy(header, chunk, sizeof header))
+            return false;
+        if (is_mapped_chunk(page, header, chunk - page, end))
+            return true;
+    }
+    return false;
 }
 
 enum glibc_memory glibc_heap_identify(uintptr_t page, const uintptr_t words[4], uintptr_t *end)
@@ -240,14 +286,8 @@ enum glibc_memory glibc_heap_identify(uintptr_t page, const uintptr_t words[4], 
         *end = page + heap->usable;
         return GLIBC_HEAP;
     }
-    uintptr_t size = words[1] & ~(uintptr_t)FLAGS;
-    if (size % SYSTEM_PAGE != 0)
-        size += 2 * WORD;   /* from glibc 2.43 on, it is less than its pages by its header */
-    if (words[0] == 0 && (words[1] & FLAGS) == IS_MAPPED && size != 0 && size % SYSTEM_PAGE == 0 && page + size > page &&
-        is_mapped_up_to(page + size)) {
-        *end = page + size;
+    if (words[0] == 0 && (find_aligned_end(page, words, end) || is_mapped_chunk(page, words, 0, end)))
         return GLIBC_CHUNK;
-    }
     return GLIBC_NOTHING;
 }
 

@@ -29,6 +29,10 @@ void glibc_heap_tidy_up(void);
 /* A search begins. */
 void glibc_heap_begin(void);
 
+/* Whether the main arena is known, and has all its memory from brk. Where brk could not grow, it has mappings that begin
+ * with no header. */
+bool glibc_heap_is_contiguous(void);
+
 enum glibc_memory { GLIBC_NOTHING, GLIBC_HEAP, GLIBC_CHUNK };
 /* What of malloc's begins at this page of an anonymous mapping; *end: where that ends, which may be behind the mapping.
  * `words` are the first four of the page. */

@@ -141,7 +141,7 @@ static void visit_glibc(const struct mapping *mapping, void *unused)
         visit(mapping->start, mapping->end);
 }
 
-/* ---- With another malloc ---- */
+/* ---- With another malloc, or where brk cannot grow ---- */
 
 static void visit_foreign(const struct mapping *mapping, void *unused)
 {
@@ -212,19 +212,21 @@ bool malloc_memory_each(memory_visitor *visit_each)
     owner = OWNED_BY_MALLOC;
     if (allocator == GLIBC) {
         glibc_heap_begin();
-        return each(visit_each, visit_glibc);
+        if (likely(glibc_heap_is_contiguous()))
+            return each(visit_each, visit_glibc);
+        /* Some of its mappings look like anybody's. */
     }
-    foreign_pages_begin();
+    foreign_pages_begin(allocator != GLIBC);
     return each(visit_each, visit_foreign);
 }
 
 bool malloc_memory_each_mapped(memory_visitor *visit_each)
 {
     owner = OWNED_BY_PROGRAM;
-    /* With another malloc there is no telling. */
-    if (allocator != GLIBC)
+    /* Otherwise there is no telling. */
+    if (allocator != GLIBC || !glibc_heap_is_contiguous())
         return true;
-    foreign_pages_begin();
+    foreign_pages_begin(true);
     return each(visit_each, visit_mapped);
 }
 
