@@ -11,16 +11,16 @@ _G1 = ["env", "JDK_JAVA_OPTIONS=-XX:+UseG1GC"]
 # The other workloads give Java a heap that is large from the beginning; here collections are what is measured.
 _JAVA_HEAP = ("-Xms4g", "-Xms256m")
 _ALL = [
-    ("hapax", "hapax, stop-the-world", "hapax", _STOP_THE_WORLD),
-    ("bare", "the bare heap, stop-the-world", "bare", _STOP_THE_WORLD),
+    ("hapax", "hapax", "hapax", _STOP_THE_WORLD),
+    ("bare", "bare heap", "bare", _STOP_THE_WORLD),
     ("hapax-incremental", "hapax, incremental", "hapax", _INCREMENTAL),
-    ("bare-incremental", "the bare heap, incremental", "bare", _INCREMENTAL),
+    ("bare-incremental", "bare heap, incremental", "bare", _INCREMENTAL),
     ("go", "Go unique.Make", "go", []),
-    ("guava-g1", "Guava weak interner, G1", "guava", _G1),
-    ("guava-zgc", "Guava weak interner, ZGC", "guava", _ZGC),
-    ("glib", "GLib g_ref_string, counted", "glib", []),
-    ("flyweight", "boost::flyweight, default, counted", "flyweight", []),
-    ("internment", "Rust ArcIntern, counted", "internment", []),
+    ("guava-g1", "Guava, G1", "guava", _G1),
+    ("guava-zgc", "Guava, ZGC", "guava", _ZGC),
+    ("glib", "GLib, counted", "glib", []),
+    ("flyweight", "boost::flyweight", "flyweight", []),
+    ("internment", "Rust ArcIntern", "internment", []),
 ]
 WHAT = {name: what for name, what, _, _ in _ALL}
 
@@ -58,37 +58,40 @@ def goals(data):
         tail, bare = (figures.get(summary, name, "W11/hit", "p9999_ns") for name in ("hapax-incremental", "bare-incremental"))
         rows += [
             ("W11, p99.99 of a hit %s, incremental, us" % beside, None if tail is None else tail / 1e3, 20),
-            ("W11, the same in multiples of a read in the bare heap", None if tail is None or not bare else tail / bare, 1.2),
-            ("W11, longest stop %s, in multiples of the bare heap's" % beside, stops_beside_bare(summary, ""), 1.2),
+            ("W11, the same, in multiples of a bare read", None if tail is None or not bare else tail / bare, 1.2),
+            ("W11, longest stop %s, in bare ones" % beside, stops_beside_bare(summary, ""), 1.2),
             ("W11, the same, incremental", stops_beside_bare(summary, "-incremental"), 1.2),
         ]
     return rows
 
 
-def _row(summary, name, held):
-    def number(label, key, unit, form="%.0f"):
-        value = figures.get(summary, name, "W11/" + label, key)
-        return "" if value is None else form % (value / unit)
-
+def _row(summary, name, held, label):
     cells = ["{:,}".format(int(held)), WHAT[name]]
-    for label in ("hit", "new"):
-        cells += [number(label, key, unit, "%.0f" if unit == 1 else "%.1f") for key, unit in _COLUMNS]
-    longest = _longest_stop(summary, name)
-    stops = [number("stops", "stops", 1), "" if longest is None else "%.2f" % (longest / 1e6)]
-    return cells + stops + [str(summary[name]["W11/hit"]["p50_ns"]["rounds"])]
+    for key, unit in _COLUMNS:
+        value = figures.get(summary, name, "W11/" + label, key)
+        cells.append("" if value is None else ("%.0f" if unit == 1 else "%.1f") % (value / unit))
+    return cells
 
 
-def section(data, table):
-    """The lines of the report; table(head, rows) writes one."""
-    rows = [_row(summary, name, held) for held, summary in data["summary"].get("latency", {}).items()
-            for name in WHAT if "W11/hit" in summary.get(name, {})]
-    if not rows:
+def _stops(summary, name, held):
+    stops, longest = figures.get(summary, name, "W11/stops", "stops"), _longest_stop(summary, name)
+    return ["{:,}".format(int(held)), WHAT[name], "" if stops is None else "%.0f" % stops,
+            "" if longest is None else "%.2f" % (longest / 1e6), str(summary[name]["W11/hit"]["p50_ns"]["rounds"])]
+
+
+def section(data, table, wrapped):
+    """The lines of the report; table(head, rows) writes one, wrapped(text) a paragraph."""
+    took_part = [(summary, name, held) for held, summary in data["summary"].get("latency", {}).items()
+                 for name in WHAT if "W11/hit" in summary.get(name, {})]
+    if not took_part:
         return []
-    names = ["p50, ns", "p99, ns", "p99.9, ns", "p99.99, us", "longest, us"]
-    head = ["held", "", *["hit, " + name for name in names], *["new, " + name for name in names], "stops",
-            "longest stop, ms", "rounds"]
+    head = ["held", "", "p50", "p99", "p99.9", "p99.99, us", "longest, us"]
     return ["## Latency (W11)", "",
-            "One thread interns beside values that are held: nine times one of these, then a new one that is dropped at once.",
-            "Each operation is timed by itself, with its clock's cost taken off; medians over the rounds. A stop is what the",
-            "collector itself says: bdwgc's events, Go's pauses, those that Java tells in whole milliseconds. Where it is empty,",
-            "a round saw no stop. A longest time holds whatever the system did in between.", "", *table(head, rows)]
+            *wrapped("One thread interns while values are held: nine times one of these values, then a new one, which it drops at "
+                     "once. Each operation is timed by itself, without the cost of reading the clock. Times are ns or, where it "
+                     "says so, us: medians over the rounds. A longest time includes whatever the system did meanwhile."), "",
+            "A hit:", "", *table(head, [_row(*one, "hit") for one in took_part]),
+            "A new value:", "", *table(head, [_row(*one, "new") for one in took_part]),
+            *wrapped("Stops, as each collector reports them: bdwgc by its events, Go by its pauses, Java in whole milliseconds. If "
+                     "the longest is empty, a round saw no stop."), "",
+            *table(["held", "", "stops", "longest, ms", "rounds"], [_stops(*one) for one in took_part])]
