@@ -11,21 +11,6 @@ for document in README.md CONTRIBUTING.md NEWS examples/README.md doc/coming-fro
   check_blocks "$prefix"
 done
 
-# wide FILE: the lines wider than 80 columns; but tables, pictures and what the bench writes are as wide as they are.
-wide() { awk '/^<!-- figures/ { skip = 1 } !skip && !/^(\||!\[)/ && length > 80; /^<!-- end of/ { skip = 0 }' "$1"; }
-narrow() {
-  wide "$1" >"$scratch/wide"
-  cat "$scratch/wide"
-  [ ! -s "$scratch/wide" ]
-}
-for document in README.md CONTRIBUTING.md SECURITY.md examples/README.md doc/coming-from.md doc/tutorial.md \
-  include/hapax/memory.h include/hapax/stats.h; do
-  check "$document: no line is wider than 80 columns" narrow "$top_srcdir/$document"
-done
-printf '| %081d |\n<!-- figures\n%081d\n<!-- end of\n%081d\n' 1 2 3 >"$scratch/planted.txt"
-finds_wide() { [ "$(wide "$scratch/planted.txt" | wc -l)" -eq 1 ]; }
-check 'finds a line that is too wide' finds_wide
-
 check 'README.md has a program' grep -q 'main(' "$scratch/README.md.1.c"
 for number in 1 2 3 4 5 6; do
   check "step $number of the tutorial is a program" grep -q 'main(' "$scratch/doc-tutorial.md.$number.c"

@@ -173,7 +173,8 @@ script_tests = \
 	tests/test_stat_report.sh \
 	tests/typed.sh \
 	tests/valgrind.sh \
-	tests/version.sh
+	tests/version.sh \
+	tests/width.sh
 
 # A suite may define what a source of the library defines (a collector of its own, say): the linker then leaves that source out.
 # The collector's own library is for tests of programs that use it beside ours; those define GC_THREADS before <gc.h>.

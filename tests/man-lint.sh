@@ -27,16 +27,6 @@ references() {
   return "$missing"
 }
 
-# No line is wider than a terminal of 80 columns.
-narrow() {
-  "$MANDOC" -T ascii -O width=80 "$1" 2>/dev/null | sed "s/.$(printf '\b')//g" | awk 'length > 80' >"$scratch/wide"
-  cat "$scratch/wide"
-  [ ! -s "$scratch/wide" ]
-}
-finds_wide() {
-  { cat "$top_srcdir/man/hapax_pin.3" && printf '.Bd -literal\n%081d\n.Ed\n' 1; } >"$scratch/planted.3" && ! narrow "$scratch/planted.3"
-}
-
 # A page of functions answers the questions that every function raises. What returns nothing needs no RETURN VALUES.
 sections() {
   missing=0
@@ -55,13 +45,10 @@ for page in "$top_srcdir"/man/*.[1-9]; do
   head -n 1 "$page" | grep -q '^\.so ' && continue
   check "${page##*/}" lint "$page"
   check "${page##*/}: references" references "$page"
-  check "${page##*/}: width" narrow "$page"
   case $page in
     *.3) check "${page##*/}: sections" sections "$page" ;;
   esac
 done
-
-check 'finds a line that is too wide' finds_wide
 
 documented() {
   missing=0

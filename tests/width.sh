@@ -1,0 +1,72 @@
+#!/bin/sh
+# SPDX-License-Identifier: MIT
+# No line of what people read is wider than 80 columns: the manual pages, as written and as rendered, the public headers, and
+# the documents.
+. "$top_srcdir/tests/functions"
+
+# wide FILE: its lines wider than 80 columns.
+wide() { awk 'length > 80 { print FNR ": " $0 }' "$1"; }
+
+# rendered PAGE: as it appears on a terminal of 80 columns, without the backspaces of bold and underlined text.
+rendered() { "$MANDOC" -T ascii -O width=80 "$1" 2>/dev/null | sed "s/.$(printf '\b')//g"; }
+
+# breakable EXEMPTIONS FILE: the lines of a document, empty where an exemption holds.
+#   tables   Markdown ends the row of a table with its line
+#   figures  bench/run writes them, between "<!-- figures" and "<!-- end of"
+breakable() {
+  awk -v exemptions="$1" '
+    /^<!-- figures/ && exemptions ~ /figures/ { skip = 1 }
+    /^<!-- end of/ { skip = 0 }
+    { print skip || (/^\|/ && exemptions ~ /tables/) ? "" : $0 }' "$2"
+}
+
+narrow() {
+  wide "$1" >"$scratch/wide"
+  cat "$scratch/wide"
+  [ ! -s "$scratch/wide" ]
+}
+narrow_rendered() { rendered "$1" >"$scratch/rendered" && [ -s "$scratch/rendered" ] && narrow "$scratch/rendered"; }
+narrow_document() { breakable "$1" "$2" >"$scratch/breakable" && [ -s "$scratch/breakable" ] && narrow "$scratch/breakable"; }
+
+for page in "$top_srcdir"/man/*.[1-9]; do
+  [ -e "$page" ] || skip_all 'no pages'
+  check "${page##*/}" narrow "$page"
+  head -n 1 "$page" | grep -q '^\.so ' && continue
+  if [ -n "$MANDOC" ]; then
+    check "${page##*/}, rendered" narrow_rendered "$page"
+  else
+    skip "${page##*/}, rendered" 'no mandoc'
+  fi
+done
+
+for header in "$top_srcdir"/include/*.h* "$top_srcdir"/include/hapax/*.h*; do
+  check "${header##*/}" narrow "$header"
+done
+
+# Each document, and what in it may be wider.
+while read -r document exemptions; do
+  check "$document" narrow_document "$exemptions" "$top_srcdir/$document"
+done <<'END'
+README.md figures
+CONTRIBUTING.md tables
+SECURITY.md
+doc/coming-from.md
+doc/tutorial.md
+examples/README.md
+END
+
+# What these checks have to find.
+finds() { ! "$@"; }
+printf '%081d\n' 1 >"$scratch/planted.txt"
+check 'finds a line that is too wide' finds narrow "$scratch/planted.txt"
+printf '| %081d |\n<!-- figures\n%081d\n<!-- end of\n%081d\n' 1 2 3 >"$scratch/planted.md"
+exempts() { breakable "$1" "$scratch/planted.md" >"$scratch/exempt" && [ "$(wide "$scratch/exempt" | wc -l)" -eq "$2" ]; }
+check 'finds a row, figures and the line after them' exempts '' 3
+check 'lets a row be' exempts tables 2
+check 'lets figures be' exempts figures 2
+if [ -n "$MANDOC" ]; then
+  # In the page as written, this line is narrow.
+  { cat "$top_srcdir/man/hapax_pin.3" && printf '.Bd -literal -offset 40n\n%060d\n.Ed\n' 1; } >"$scratch/planted.3"
+  check 'finds a line that mandoc makes too wide' finds narrow_rendered "$scratch/planted.3"
+fi
+finish
