@@ -7,8 +7,9 @@
  *     hapax::handle<point> p(point{1, 2});     of a trivially copyable type
  *     std::unordered_map<hapax::handle<>, int> hashes and compares the handles
  *
- * Handles may stand wherever <hapax/memory.h> says. Handles, weak pointers,
- * caches and symbols are one word each, and are cheap to copy.
+ * You may store handles in all memory that <hapax/memory.h> lists as searched.
+ * Handles, weak pointers, caches and symbols are one word each, and are cheap
+ * to copy.
  *
  * Errors: if a C function reports an error, these functions throw
  * std::bad_alloc for ENOMEM, and hapax::error, a std::system_error, for every
@@ -137,8 +138,8 @@ template <class T> inline const void *address(handle<T> of) noexcept
 } /* namespace detail */
 
 /*
- * A handle, or a pointer to a collected object, that keeps the object alive by
- * a pin. The pinned<> itself may stand in any memory.
+ * Holds a handle or a pointer to a collected object, and keeps the object alive
+ * by a pin. You may store a pinned<> in any memory.
  */
 template <class P> class pinned {
 public:
@@ -237,9 +238,9 @@ private:
 /*
  * A cleanup. The library calls its function object once, some time after an
  * object is unreachable, and then destroys the function object. Until then the
- * cleanup keeps everything alive that the function object reaches; if it
- * reaches the object itself, neither ever dies. The cleanup stays registered
- * when the hapax::cleanup is destroyed. An exception ends the program by
+ * cleanup keeps everything alive that the function object reaches. If that
+ * includes the object, the object never dies. The cleanup stays registered when
+ * the hapax::cleanup is destroyed. An exception ends the program by
  * std::terminate.
  */
 class cleanup {
@@ -319,8 +320,8 @@ private:
  *       static data
  *
  * If create throws, get throws the same exception in the thread that called
- * create. In the threads that waited for the value, get throws hapax::error
- * with EIO.
+ * create. In threads that waited for the value, get throws hapax::error with
+ * EIO.
  */
 template <class K, class V> class cache {
 public:

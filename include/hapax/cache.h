@@ -31,18 +31,18 @@ typedef struct hapax_cache hapax_cache;
  *             collected memory, or into it, or to static data. Static data
  *             stays in the cache as long as the cache lives. If create fails,
  *             it returns NULL and sets *error to the reason; 0 counts as EIO.
- *             create runs in a thread that asks for the key, under no lock of
- *             the library. Different keys may be created at the same time, one
- *             key never twice at once. create may call the library, and may ask
- *             this cache for other keys. It must not leave the call by longjmp,
- *             pthread_exit or an exception.
+ *             create runs in a thread that asks for the key, and the library
+ *             holds no lock meanwhile. It may run in several threads at once
+ *             for different keys, but never for one key. It may call the
+ *             library, and may ask this cache for other keys. It must not leave
+ *             the call by longjmp, pthread_exit or an exception.
  *   context   passed to create; may be NULL
  *
  * Returns: the cache, or NULL with errno.
  * Errors: EINVAL if create is NULL; ENOMEM.
- * Threads: safe beside every other call.
+ * Threads: any thread may call it at any time.
  * Keeps alive: context, while the cache is alive.
- * Does not keep alive: itself (hold the pointer, or pin it), and its values.
+ * Does not keep alive: itself (hold a pointer to it, or pin it); its values.
  * Source: NewCache of the article.
  */
 HAPAX_API hapax_cache *
@@ -54,27 +54,29 @@ hapax_cache_new(void *(*create)(const void *key, size_t size, void *context,
  * Returns the live value of a key, or a new one that the cache's create
  * function makes. As long as anything keeps the value alive, every caller gets
  * the same one. If another thread is creating the value, the call waits and
- * returns that thread's result, also if it is a failure. The cache does not
+ * returns that thread's result, even if it is a failure. The cache does not
  * remember failures: the next call tries again.
  *
  *   cache   where to look
  *   key     the key's bytes; the cache copies them when it makes an entry. May
  *           be NULL if size is 0
  *   size    of the key in bytes
- *   error   NULL, or receives 0 or the reason of the failure; errno has it too
+ *   error   receives 0, or the reason of the failure, which is also in errno;
+ *           may be NULL
  *
- * Returns: the value, or NULL with errno. If there is a value, errno is left
- * alone.
+ * Returns: the value, or NULL with errno. If there is a value, errno is
+ * unchanged.
  * Errors: what create reported, or EIO if it reported nothing; EDEADLK if
  * create asks for the key that it is creating, or if threads that create keys
  * would wait for each other in a circle; EINVAL if cache is NULL, if key is
  * NULL with a size, or if create returned memory that is neither collected nor
  * static; ENOMEM.
- * Threads: safe beside every other call, on the same cache too. A lookup that
- * finds its key takes no lock.
- * Keeps alive: the returned pointer keeps the value alive as every pointer
- * does. A caller that waits keeps the value alive that it is about to get.
- * Does not keep alive: the value, beyond that; the caller's key.
+ * Threads: any thread may call it at any time, even while others use the same
+ * cache. A lookup that finds its key takes no lock.
+ * Keeps alive: the returned pointer keeps the value alive, as every pointer
+ * does. A call that waits for a value keeps it alive from its creation on.
+ * Does not keep alive: the cache does not keep the value alive, nor the
+ * caller's key.
  * Source: Cache.Get of the article.
  */
 HAPAX_API void *hapax_cache_get(hapax_cache *cache, const void *key,

@@ -4,18 +4,19 @@
  *
  * A cleanup gets an argument that is not the object. So the collection that
  * finds the object dead frees its memory at once, objects in a cycle die too,
- * and an object may have any number of cleanups. Cleanups run in no promised
- * order, by default on a thread of the library, under no lock, and never inside
- * a call that allocates.
+ * and an object may have any number of cleanups. Cleanups run in no particular
+ * order, by default on a thread of the library. The library holds no lock while
+ * a cleanup runs, and never runs one inside a call that allocates.
  *
- * Cleanups and finalizers share one queue and its executors. The functions may
- * call the library. They must not leave the call by longjmp, pthread_exit or an
- * exception.
+ * Cleanups and finalizers wait in one queue, and the same threads run them. The
+ * functions may call the library. They must not leave the call by longjmp,
+ * pthread_exit or an exception.
  *
  * After fork both processes have every cleanup that was registered before, and
  * both run it: a cleanup that removes a file must know which process owns the
- * file. A fork waits a moment until cleanups that run in other threads end. One
- * that takes longer goes on in the parent, and starts again in the child.
+ * file. fork waits a moment for cleanups that are running in other threads. If
+ * one takes longer, it goes on in the parent, and runs again from its beginning
+ * in the child.
  *
  * Source of the semantics: Go's runtime.AddCleanup and Cleanup.Stop, Go 1.25
  * and later.
@@ -53,9 +54,10 @@ typedef struct hapax_cleanup {
  * Returns: 0, or -1 with errno.
  * Errors: EINVAL if pointer or fn is NULL, if arg equals pointer or points into
  * its object, or if pointer is neither collected nor static (a stack, malloc);
- * ENOMEM, also if the system has no room for the library's first thread. On
+ * ENOMEM, also if the system cannot create the library's first thread. On
  * failure *out is all zero.
- * Threads: safe beside every other call, for the same object too.
+ * Threads: any thread may call it at any time, even while others use the same
+ * object.
  * Keeps alive: arg, until fn has run or the cleanup is stopped.
  * Does not keep alive: the object.
  * Source: runtime.AddCleanup of Go.
@@ -69,9 +71,9 @@ HAPAX_API int hapax_add_cleanup(const void *pointer, void (*fn)(void *arg),
  * from inside it; the zero value is ignored.
  *
  * Errors: none.
- * Threads: safe beside every other call.
+ * Threads: any thread may call it at any time.
  * Keeps alive: nothing.
- * Does not keep alive: arg, from now on.
+ * Does not keep alive: arg, after the call.
  * Source: Cleanup.Stop of Go.
  */
 HAPAX_API void hapax_cleanup_stop(hapax_cleanup cleanup);
@@ -80,14 +82,14 @@ HAPAX_API void hapax_cleanup_stop(hapax_cleanup cleanup);
  * Sets how many threads of the library run cleanups and finalizers. The default
  * is one. With 0, no cleanup and no finalizer runs until a thread calls
  * hapax_run_cleanups; tables still evict dead values. If n is smaller than
- * before, the call waits until the threads that it takes away are idle, but
- * never for the thread that it runs in.
+ * before, the call waits until the threads that it removes are idle. It does
+ * not wait for the thread that calls it.
  *
  *   n   how many threads
  *
  * Returns: 0, or -1 with errno.
- * Errors: EAGAIN if the system has no room for a thread; ENOMEM.
- * Threads: safe beside every other call.
+ * Errors: EAGAIN if the system cannot create a thread; ENOMEM.
+ * Threads: any thread may call it at any time.
  * Keeps alive: nothing.
  * Source: Go's parallel cleanups of 1.25; running them by hand is hapax's own.
  */
@@ -95,14 +97,14 @@ HAPAX_API int hapax_set_cleanup_threads(unsigned n);
 
 /*
  * Runs, in the calling thread, the cleanups and finalizers that were queued
- * before the call. What is queued during the call is left to the next one. The
- * call does not collect.
+ * before the call. It leaves to the next call what is queued meanwhile. It does
+ * not collect.
  *
  * Returns: how many it ran.
  * Errors: none.
- * Threads: safe beside every other call, itself and the library's threads too:
- * each cleanup runs once.
- * Keeps alive: arg of each cleanup until it has run.
+ * Threads: any thread may call it at any time, even while other threads run
+ * cleanups: each cleanup runs once.
+ * Keeps alive: the argument of each cleanup until it has run.
  * Source: hapax's own; in Go a program cannot run cleanups by hand.
  */
 HAPAX_API size_t hapax_run_cleanups(void);
@@ -115,9 +117,9 @@ HAPAX_API size_t hapax_run_cleanups(void);
  *
  *   milliseconds   how long to wait at most; 0 does not wait
  *
- * Returns: true if all has run; false if the time was over first.
+ * Returns: true if everything has run; false if the time ended first.
  * Errors: none.
- * Threads: safe beside every other call.
+ * Threads: any thread may call it at any time.
  * Keeps alive: nothing.
  * Source: hapax's own; Go's tests have runtime.BlockUntilEmptyCleanupQueue.
  */

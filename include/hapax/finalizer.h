@@ -18,14 +18,14 @@ HAPAX_BEGIN_DECLS
 /*
  * Sets the finalizer of an object: the library calls fn(object, arg) once, some
  * time after the object is unreachable. Weak pointers to the object are NULL
- * before fn runs, and stay NULL. All that the object reaches stays alive until
- * fn has run, and handles among it stay canonical. fn may store the object
- * somewhere and so resurrect it. It may also set a new finalizer: the library
- * removes the old one before it calls fn.
+ * before fn runs, and stay NULL. Everything that the object reaches stays alive
+ * until fn has run, and handles that it reaches stay canonical. fn may store
+ * the object somewhere and so resurrect it. fn may also set a finalizer again,
+ * because the library removes the old one before it calls fn.
  *
  * If object A reaches object B and both have finalizers, A's runs first.
- * Finalizers of objects in a cycle of two or more objects never run. Finalizers
- * run on the executors of the cleanups, under the same rules.
+ * Finalizers of objects in a cycle of two or more objects never run. The
+ * threads that run cleanups also run finalizers, under the same rules.
  *
  *   object   the first byte of a collected object, or static data, which never
  *            dies
@@ -37,9 +37,10 @@ HAPAX_BEGIN_DECLS
  * Errors: EINVAL if object is NULL, not the first byte of its object, a handle,
  * or neither collected nor static (a stack, malloc); EEXIST if it has a
  * finalizer already; ENOMEM.
- * Threads: safe beside every other call, for the same object too.
- * Keeps alive: arg, until fn has run or was removed; once object is
- * unreachable, object and all it reaches, until fn has run.
+ * Threads: any thread may call it at any time, even while others use the same
+ * object.
+ * Keeps alive: arg, until fn has run or was removed; object and everything that
+ * it reaches, from the time when object is unreachable until fn has run.
  * Does not keep alive: object, before it is unreachable.
  * Source: runtime.SetFinalizer of Go.
  */
@@ -54,8 +55,9 @@ HAPAX_API int hapax_set_finalizer(void *object,
  *
  *   pointer   any; NULL too
  *
- * Errors: none; errno is left alone.
- * Threads: safe beside every other call. Makes its thread known (hapax_init).
+ * Errors: none; errno is unchanged.
+ * Threads: any thread may call it at any time. Registers its thread
+ * (hapax_init).
  * Keeps alive: the object that pointer points to, up to the call.
  * Does not keep alive: the object, after the call.
  * Source: runtime.KeepAlive of Go.

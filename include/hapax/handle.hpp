@@ -55,8 +55,8 @@ inline void check(int result, const char *what)
 } /* namespace detail */
 
 /* Whether values of the type may hold handles or other pointers to collected
- * memory. If a class holds none, specialize it as false; then the collector
- * does not search its values. */
+ * memory. If a class holds none, specialize this variable as false for it; then
+ * the collector does not search its values. */
 template <class T>
 inline constexpr bool holds_pointers =
     !std::is_arithmetic_v<T> && !std::is_enum_v<T>;

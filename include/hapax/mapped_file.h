@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * hapax/mapped_file.h - files in memory, which are unmapped once nothing
+ * hapax/mapped_file.h - files in memory, which the library unmaps once nothing
  * reaches them.
  *
  * Mappings are read-only and private to the process. The collection that finds
@@ -36,7 +36,7 @@ typedef struct hapax_mapped_file hapax_mapped_file;
  * else that is not a regular file (the call does not wait for a FIFO); EFBIG if
  * the file is larger than the address space; ENOMEM, also if the process has as
  * many mappings as the system allows; those of open(2).
- * Threads: safe beside every other call. May collect.
+ * Threads: any thread may call it at any time. May collect.
  * Keeps alive: the returned pointer keeps the file mapped.
  * Does not keep alive: itself. A pointer to the file's bytes does not keep the
  * file mapped: see hapax_map_bytes.
@@ -47,12 +47,12 @@ HAPAX_API hapax_mapped_file *hapax_mapped_file_open(const char *path);
 /*
  * As hapax_mapped_file_open, but the process maps each file once: as long as
  * anything reaches its mapping, every call returns the same pointer. Two paths
- * name the same file if device and inode are the same. If the file has grown,
- * the mapping keeps its first size as long as anything reaches it.
+ * name the same file if device and inode are the same. If the file grows, its
+ * mapping keeps its size as long as anything reaches it.
  *
  * Returns, errors, keeps alive: as hapax_mapped_file_open.
- * Threads: safe beside every other call. If several threads open a file at
- * once, it is mapped once.
+ * Threads: any thread may call it at any time. If several threads open a file
+ * at once, the library maps it once.
  * Source: the cache of mapped files of the article.
  */
 HAPAX_API hapax_mapped_file *hapax_mapped_file_open_shared(const char *path);
@@ -62,22 +62,23 @@ HAPAX_API hapax_mapped_file *hapax_mapped_file_open_shared(const char *path);
  *
  * Returns: the bytes; for an empty file a size of 0 and a pointer that must not
  * be read; all zero if file is NULL.
- * Errors: none; errno is left alone.
- * Threads: safe beside every other call. Makes its thread known.
+ * Errors: none; errno is unchanged.
+ * Threads: any thread may call it at any time. Registers its thread
+ * (hapax_init).
  * Keeps alive: nothing.
- * Does not keep alive: the mapping. Keep the file reachable while you use the
- * bytes, if necessary by hapax_keep_alive after the last use.
+ * Does not keep alive: the mapping. Hold the file while you use the bytes; if
+ * necessary, call hapax_keep_alive after the last use.
  * Source: MemoryMappedFile.Bytes of the article.
  */
 HAPAX_API hapax_span hapax_mapped_file_bytes(const hapax_mapped_file *file);
 
 /*
  * Maps a file into a block of the collected heap, and returns its first byte. A
- * pointer to any byte of the block keeps the whole file mapped; there is no
- * other object to keep. Once nothing points to the block, it is ordinary memory
- * of the heap again. The collector never searches the block for pointers. Like
- * all collected memory it can be pinned, and can have weak pointers and
- * cleanups.
+ * pointer to any byte of the block keeps the whole file mapped; you need not
+ * hold anything else. Once nothing points to the block, it becomes ordinary
+ * memory of the heap again. The collector never searches the block for
+ * pointers. Like all collected memory it can be pinned, and can have weak
+ * pointers and cleanups.
  *
  *   path   of the file
  *   size   receives the number of bytes, 0 on failure; may be NULL
@@ -87,7 +88,7 @@ HAPAX_API hapax_span hapax_mapped_file_bytes(const hapax_mapped_file *file);
  * Errors: as hapax_mapped_file_open; ENOTSUP if the program has told the
  * collector to ignore pointers to the inside of objects
  * (GC_set_all_interior_pointers(0)).
- * Threads: safe beside every other call. May collect.
+ * Threads: any thread may call it at any time. May collect.
  * Keeps alive: a pointer to any byte keeps the file mapped.
  * Source: hapax's own; in Go a mapping cannot lie in the heap.
  */

@@ -2,9 +2,9 @@
 /*
  * hapax/stats.h - what the library counts.
  *
- * The numbers are exact after hapax_collect and hapax_wait_cleanups if no other
- * thread works meanwhile. Otherwise each number is a recent one, but they may
- * be of different moments. Evictions from tables are not counted as cleanups.
+ * After hapax_collect and hapax_wait_cleanups the numbers are exact, if no
+ * other thread works meanwhile. Otherwise each number is recent, but they may
+ * come from different moments. Evictions from tables do not count as cleanups.
  *
  * Source of the semantics: Go's package runtime/metrics.
  */
@@ -58,7 +58,7 @@ struct hapax_table_stats {
 /*
  * Fills in the numbers of the process. Does nothing if stats is NULL.
  *
- * Errors: none. Threads: safe beside every other call.
+ * Errors: none. Threads: any thread may call it at any time.
  * Keeps alive: nothing.
  * Source: runtime/metrics.Read of Go.
  */
@@ -69,7 +69,8 @@ HAPAX_API void hapax_stats(struct hapax_stats *stats);
  * stats is NULL.
  *
  * Errors: none.
- * Threads: safe beside every other call, on the same table too.
+ * Threads: any thread may call it at any time, even while others use the same
+ * table.
  * Keeps alive: the table, during the call. Does not keep alive: its values.
  * Source: runtime/metrics.Read of Go.
  */

@@ -29,8 +29,8 @@ typedef struct hapax_symbols hapax_symbols;
  * Interns n names in a table of byte strings. Name i has the index i.
  *
  *   table   the table of the handles that you will pass to hapax_symbols_index
- *   names   n NUL-terminated strings, no two equal; the library does not use
- *           them after the call
+ *   names   n different NUL-terminated strings; the library does not use them
+ *           after the call
  *   n       how many names, at most INT_MAX; 0 makes a set without symbols
  *
  * Returns: the symbols, or NULL with errno. The collector frees them once
@@ -38,9 +38,9 @@ typedef struct hapax_symbols hapax_symbols;
  * Errors: EINVAL if table is NULL, if its values have a fixed size, if names is
  * NULL and n is not 0, if a name is NULL, if two names are equal, or if n is
  * too large; ENOMEM.
- * Threads: safe beside every other call.
- * Keeps alive: the handles of all names, while the symbols themselves are
- * alive.
+ * Threads: any thread may call it at any time.
+ * Keeps alive: the handles of all names, as long as the symbols are alive
+ * themselves.
  * Does not keep alive: the table.
  * Source: GQuark of GLib, without a number for every string of the program.
  */
@@ -52,7 +52,7 @@ HAPAX_API hapax_symbols *hapax_symbols_new(hapax_table *table,
  *
  * Returns: the handle, or NULL with errno.
  * Errors: EINVAL if symbols is NULL or index is not below the number of names.
- * Threads: safe beside every other call.
+ * Threads: any thread may call it at any time.
  * Keeps alive: as hapax_make_handle.
  */
 HAPAX_API hapax_handle hapax_symbols_handle(const hapax_symbols *symbols,
@@ -66,8 +66,8 @@ HAPAX_API hapax_handle hapax_symbols_handle(const hapax_symbols *symbols,
  *
  * Returns: the index, or -1 if the handle is none of the names, if it is NULL,
  * or if symbols is NULL.
- * Errors: none; errno is left alone.
- * Threads: safe beside every other call.
+ * Errors: none; errno is unchanged.
+ * Threads: any thread may call it at any time.
  * Keeps alive: nothing.
  */
 HAPAX_API int hapax_symbols_index(const hapax_symbols *symbols,

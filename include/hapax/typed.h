@@ -18,9 +18,8 @@
  * hapax_handle; pins, weak pointers and cleanups take it without a cast.
  *
  * Use the macros outside of functions, in a header or a source file. All parts
- * of a program that define the same name share one table. So a name must stand
- * for the same type in the whole program, like the name of an external
- * function.
+ * of a program that define the same name share one table. So, like the name of
+ * an external function, a name must mean the same type in the whole program.
  *
  * The bytes of padding never count.
  *
@@ -50,7 +49,8 @@ HAPAX_BEGIN_DECLS
  * Returns: the table, or NULL with errno. After a failure the next call tries
  * again.
  * Errors: EINVAL if slot is NULL, and those of hapax_table_new.
- * Threads: safe beside every other call, for the same slot too.
+ * Threads: any thread may call it at any time, even while others use the same
+ * slot.
  * Keeps alive: the table.
  * Does not keep alive: its values.
  * Source: the map of type to table behind unique.Make of Go.
@@ -73,15 +73,15 @@ HAPAX_END_DECLS
  * member (a.b), without padding of its own, but not a bit-field.
  *
  * If the type or a named field is a pointer, or an array of pointers, the macro
- * does not compile, because a value would not keep alive what it points to. Use
- * HAPAX_DEFINE_HANDLE_HOLDING for those.
+ * does not compile, because the values would not keep the objects alive that
+ * they point to. Use HAPAX_DEFINE_HANDLE_HOLDING for such types.
  */
 #define HAPAX_DEFINE_HANDLE(...) HAPAX_TYPED_DEFINE_(0u, __VA_ARGS__)
 
 /*
  * As HAPAX_DEFINE_HANDLE, with or without fields, for values that hold handles
- * or other pointers to collected memory: a value keeps alive what they point
- * to.
+ * or other pointers to collected memory. A value keeps the objects alive that
+ * it points to.
  */
 #define HAPAX_DEFINE_HANDLE_HOLDING(...)                                       \
     HAPAX_TYPED_DEFINE_(HAPAX_TYPE_HAS_POINTERS, __VA_ARGS__)

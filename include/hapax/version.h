@@ -28,7 +28,7 @@ HAPAX_BEGIN_DECLS
  *
  * Returns: a static string, never NULL.
  * Errors: none.
- * Threads: safe beside every other call. Does not start the library.
+ * Threads: any thread may call it at any time. Does not start the library.
  * Keeps alive: nothing.
  * Source: runtime.Version of Go.
  */

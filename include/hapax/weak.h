@@ -8,8 +8,8 @@
  * object has died. A new object at the same address has another weak pointer.
  * NULL is the zero value.
  *
- * A weak pointer is itself collected memory: store it where the collector
- * searches.
+ * A weak pointer is itself a collected object: store it in memory that the
+ * collector searches.
  *
  * Source of the semantics: Go's package weak.
  */
@@ -26,15 +26,16 @@ typedef struct hapax_weak_cell *hapax_weak;
 /*
  * Returns the weak pointer of an address: of an object, or of any byte inside
  * it. Each offset in an object has a weak pointer of its own. While the object
- * lives, the same address always gives the same weak pointer. NULL gives the
- * zero value. Static data never dies, and its weak pointers never become NULL.
+ * lives, equal addresses have equal weak pointers. NULL has the zero value.
+ * Static data never dies, so its weak pointers never become NULL.
  *
  * Returns: the weak pointer; NULL for NULL; NULL with errno on failure.
  * Errors: ENOMEM; EINVAL if pointer is neither collected nor static (a stack,
- * malloc). errno is left alone otherwise.
- * Threads: safe beside every other call, for the same object too.
- * Keeps alive: the weak pointer's identity, while something reaches the weak
- * pointer.
+ * malloc). errno is unchanged otherwise.
+ * Threads: any thread may call it at any time, even while others use the same
+ * object.
+ * Keeps alive: nothing. The identity of a weak pointer lasts as long as
+ * something reaches the weak pointer.
  * Does not keep alive: the object.
  * Source: weak.Make of Go.
  */
@@ -43,21 +44,20 @@ HAPAX_API hapax_weak hapax_weak_make(const void *pointer);
 /*
  * Returns the pointer that the weak pointer was made from, as a strong one, or
  * NULL once the object is unreachable. The call never brings a dead object
- * back. While an object waits for its finalizer of hapax, the result is NULL,
- * and it stays NULL if the finalizer resurrects the object. If a finalizer that
- * was set with the collector's own functions brings the object back, the weak
- * pointer gives it as before.
+ * back. If the object waits for a finalizer of hapax_set_finalizer, the result
+ * is NULL, and stays NULL even if the finalizer resurrects the object. If a
+ * finalizer of the collector itself brings the object back, the call returns
+ * the object again.
  *
  * Returns: the pointer; NULL if the object is gone, and for the zero value;
- * errno is left alone.
- * Errors: NULL with ENOMEM if the thread is new to the collector and cannot be
- * made known. In a thread that has called hapax_init this cannot happen: NULL
+ * errno is unchanged.
+ * Errors: NULL with ENOMEM if the library cannot register the thread with the
+ * collector. In a thread that has called hapax_init this cannot happen: NULL
  * always means that the object is gone.
- * Threads: safe beside every other call. Takes no lock, and waits only if a
- * collection has not yet decided on this very object.
- * Keeps alive: the returned pointer keeps the object alive as every strong
+ * Threads: any thread may call it at any time. Takes no lock. Waits only if a
+ * running collection has not yet decided whether the object is alive.
+ * Keeps alive: the returned pointer keeps the object alive, as every strong
  * pointer does.
- * Does not keep alive: anything else.
  * Source: weak.Pointer.Value of Go.
  */
 HAPAX_API void *hapax_weak_value(hapax_weak weak);

@@ -5,8 +5,8 @@
  *
  * An entry lives as long as its key and the map both live. The map does not
  * keep its keys alive, even if a value refers back to its key (ephemerons). So
- * you can attach data to an object that you did not make, and the data dies
- * with the object.
+ * you can attach data to an object of another part of the program, and the data
+ * dies with the object.
  *
  * A key is an address: of a collected object or of any byte inside it, a
  * handle, or the address of static data, which never dies. Each offset in an
@@ -32,9 +32,9 @@ typedef struct hapax_weak_map hapax_weak_map;
  *
  * Returns: the map; NULL with errno on failure.
  * Errors: ENOMEM.
- * Threads: safe beside every other call.
- * Keeps alive: the values whose keys live, while the map itself is alive.
- * Does not keep alive: the keys; itself (hold the pointer, or pin it).
+ * Threads: any thread may call it at any time.
+ * Keeps alive: the values whose keys are alive, as long as it is alive itself.
+ * Does not keep alive: the keys; itself (hold a pointer to it, or pin it).
  * Source: WeakMap of ECMAScript.
  */
 HAPAX_API hapax_weak_map *hapax_weak_map_new(void);
@@ -42,15 +42,16 @@ HAPAX_API hapax_weak_map *hapax_weak_map_new(void);
 /*
  * Sets the value of a key. If the key has a value, the new one replaces it.
  *
- *   key     to a collected object, or inside it, or to static data
- *   value   any pointer but NULL; if it points to collected memory, the entry
- *           keeps that alive
+ *   key     points to a collected object, into one, or to static data
+ *   value   any pointer except NULL; if it points to collected memory, the
+ *           entry keeps that memory alive
  *
  * Returns: 0, or -1 with errno.
  * Errors: EINVAL if map, key or value is NULL, or if key is neither collected
  * nor static (a stack, malloc); ENOMEM.
- * Threads: safe beside every other call, for the same key too: one of the
- * values stays.
+ * Threads: any thread may call it at any time, even while others use the same
+ * key. If several threads set a value for one key at once, the key has one of
+ * these values afterwards.
  * Keeps alive: value and all it reaches, while the key and the map live.
  * Does not keep alive: key, even if value refers to it.
  * Source: WeakMap.prototype.set of ECMAScript.
@@ -61,12 +62,12 @@ HAPAX_API int hapax_weak_map_set(hapax_weak_map *map, const void *key,
 /*
  * Returns the value of a key. The call takes no lock.
  *
- * Returns: the value; NULL if the key has none, and errno is left alone; NULL
+ * Returns: the value; NULL if the key has none, and errno is unchanged; NULL
  * with errno on failure.
- * Errors: EINVAL if map or key is NULL; ENOMEM if the thread is new to the
- * collector and cannot be made known.
- * Threads: safe beside every other call.
- * Keeps alive: the returned pointer keeps the value alive as every pointer
+ * Errors: EINVAL if map or key is NULL; ENOMEM if the library cannot register
+ * the thread with the collector.
+ * Threads: any thread may call it at any time.
+ * Keeps alive: the returned pointer keeps the value alive, as every pointer
  * does.
  * Source: WeakMap.prototype.get of ECMAScript.
  */
@@ -74,18 +75,19 @@ HAPAX_API void *hapax_weak_map_get(hapax_weak_map *map, const void *key);
 
 /*
  * Returns the value of a key. If the key has none, the call first sets it to
- * value. Both are one step: if several threads call this for one key, all get
- * the same value.
+ * value. This is one atomic step: if several threads call this for one key, all
+ * get the same value.
  *
- *   key     to a collected object, or inside it, or to static data
- *   value   any pointer but NULL; not used if the key has a value
+ *   key     points to a collected object, into one, or to static data
+ *   value   any pointer except NULL; not used if the key has a value
  *
  * Returns: the value that the key then has; NULL with errno on failure.
  * Errors: as for hapax_weak_map_set.
- * Threads: safe beside every other call, for the same key too.
+ * Threads: any thread may call it at any time, even while others use the same
+ * key.
  * Keeps alive: the value in the map, as hapax_weak_map_set does; the returned
  * pointer keeps it alive too.
- * Does not keep alive: key; value, if the key has another.
+ * Does not keep alive: key; value, if the key has another value.
  * Source: WeakMap.prototype.getOrInsert of ECMAScript; LoadOrStore of Go's
  * sync.Map.
  */
@@ -94,23 +96,25 @@ HAPAX_API void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key,
 
 /*
  * Calls visit for each entry. If an entry is in the map and its key is alive
- * during the whole call, visit gets it exactly once. If an entry comes, goes or
- * gets another value during the call, visit may get either value, or not get
- * the entry at all. If it is removed and comes back, visit may get it again. An
- * entry whose key waits for its finalizer is visited too.
+ * during the whole call, visit gets it exactly once. If an entry is added or
+ * removed during the call, visit may or may not get it. If the value of an entry
+ * changes, visit gets the old or the new value. If an entry is removed and
+ * added again, visit may get it twice. visit also gets an entry whose key waits
+ * for its finalizer.
  *
- *   visit     may use the map, collect and allocate; false ends the iteration
+ *   visit     the function to call; it may use the map, collect and allocate,
+ *             and returns false to end the iteration
  *   context   passed to visit
  *
  * Returns: true if visit never returned false; false if it did, and with errno
  * on failure.
- * Errors: EINVAL if map or visit is NULL; ENOMEM if the thread is new to the
- * collector and cannot be made known.
- * Threads: safe beside every other call. Takes a lock for a moment for each
- * entry.
- * Keeps alive: the key and the value during their visit, and no others. The map
- * frees no memory of dead entries during the call.
- * Source: hapax_table_each; Java's WeakHashMap can be iterated likewise.
+ * Errors: EINVAL if map or visit is NULL; ENOMEM if the library cannot register
+ * the thread with the collector.
+ * Threads: any thread may call it at any time. Takes a lock for a moment for
+ * each entry.
+ * Keeps alive: the key and the value while visit runs with them, and no others.
+ * The map frees no memory of dead entries during the call.
+ * Source: hapax_table_each; the iteration of Java's WeakHashMap.
  */
 HAPAX_API bool hapax_weak_map_each(hapax_weak_map *map,
                                    bool (*visit)(const void *key, void *value,
@@ -123,10 +127,10 @@ HAPAX_API bool hapax_weak_map_each(hapax_weak_map *map,
  * Returns: true if there was one; false if there was none, and with errno on
  * failure.
  * Errors: as for hapax_weak_map_get.
- * Threads: safe beside every other call, for the same key too: only one caller
- * gets true.
+ * Threads: any thread may call it at any time, even while others use the same
+ * key; only one of them gets true.
  * Keeps alive: nothing.
- * Does not keep alive: the value, from now on.
+ * Does not keep alive: the value, after the call.
  * Source: WeakMap.prototype.delete of ECMAScript.
  */
 HAPAX_API bool hapax_weak_map_remove(hapax_weak_map *map, const void *key);
