@@ -82,7 +82,7 @@ struct hapax_type {
 };
 
 /* The values hold handles or other pointers to collected memory. A value keeps
-   the objects alive that it points to. Without this flag the collector does not
+   the objects that it points to alive. Without this flag the collector does not
    search values for pointers. */
 #define HAPAX_TYPE_HAS_POINTERS 1u
 

@@ -41,7 +41,7 @@ struct hapax_table_stats {
     uint64_t live;           /* values in the table */
     uint64_t evicted;        /* values that died, since it was made */
     uint64_t slots;          /* words for values and links in its trie */
-    uint64_t levels;         /* nodes on the longest way to a value */
+    uint64_t levels;         /* nodes on the longest path to a value */
     uint64_t value_bytes;    /* bytes of the live values, as they were given */
     uint64_t overhead_bytes; /* bytes the table needs besides the values */
     uint64_t lookups_waited; /* lookups that waited for a collection */

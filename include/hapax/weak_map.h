@@ -97,10 +97,10 @@ HAPAX_API void *hapax_weak_map_get_or_set(hapax_weak_map *map, const void *key,
 /*
  * Calls visit for each entry. If an entry is in the map and its key is alive
  * during the whole call, visit gets it exactly once. If an entry is added or
- * removed during the call, visit may or may not get it. If the value of an entry
- * changes, visit gets the old or the new value. If an entry is removed and
- * added again, visit may get it twice. visit also gets an entry whose key waits
- * for its finalizer.
+ * removed during the call, visit may or may not get it. If the value of an
+ * entry changes, visit gets the old or the new value. If an entry is removed
+ * and added again, visit may get it twice. visit also gets an entry whose key
+ * waits for its finalizer.
  *
  *   visit     the function to call; it may use the map, collect and allocate,
  *             and returns false to end the iteration
