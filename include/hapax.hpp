@@ -66,8 +66,9 @@ private:
 
 /*
  * Makes an object in collected memory, which the collector searches. The object
- * lives while something reaches it. If its type has a destructor, the library
- * calls it some time later, as a finalizer, in a thread of its own.
+ * lives as long as something reaches it. If its type has a destructor, the
+ * library calls the destructor some time later, as a finalizer, in a thread of
+ * the library.
  */
 template <class T, class... Arguments> T *make(Arguments &&...arguments)
 {
@@ -90,8 +91,8 @@ template <class T, class... Arguments> T *make(Arguments &&...arguments)
 
 /*
  * An allocator of memory that the collector searches for pointers, for
- * containers of handles in programs that do not search the memory of malloc;
- * see hapax_alloc_held.
+ * containers of handles in programs in which the collector does not search the
+ * memory of malloc; see hapax_alloc_held.
  */
 template <class T> class allocator {
 public:
@@ -170,9 +171,9 @@ private:
 };
 
 /*
- * A weak pointer: one word. Two weak pointers are equal if and only if they
- * were made from the same address of the same object, also after the object has
- * died. A weak pointer does not keep the object alive.
+ * A weak pointer: one word. It does not keep its object alive. Two weak
+ * pointers are equal if and only if they were made from the same address of the
+ * same object, even after the object has died.
  *
  *   T   the type of the object; or handle<U>, for a weak handle
  */

@@ -73,15 +73,15 @@ HAPAX_END_DECLS
  * member (a.b), without padding of its own, but not a bit-field.
  *
  * If the type or a named field is a pointer, or an array of pointers, the macro
- * does not compile, because the values would not keep the objects alive that
- * they point to. Use HAPAX_DEFINE_HANDLE_HOLDING for such types.
+ * does not compile, because the values would not keep the objects that they
+ * point to alive. Use HAPAX_DEFINE_HANDLE_HOLDING for such types.
  */
 #define HAPAX_DEFINE_HANDLE(...) HAPAX_TYPED_DEFINE_(0u, __VA_ARGS__)
 
 /*
  * As HAPAX_DEFINE_HANDLE, with or without fields, for values that hold handles
- * or other pointers to collected memory. A value keeps the objects alive that
- * it points to.
+ * or other pointers to collected memory. A value keeps the objects that it
+ * points to alive.
  */
 #define HAPAX_DEFINE_HANDLE_HOLDING(...)                                       \
     HAPAX_TYPED_DEFINE_(HAPAX_TYPE_HAS_POINTERS, __VA_ARGS__)

@@ -4,7 +4,7 @@
  *
  * A weak pointer does not keep its object alive, and tells whether the object
  * is still alive. It is one word. Two weak pointers are equal (==) if and only
- * if they were made from the same address of the same object, also after the
+ * if they were made from the same address of the same object, even after the
  * object has died. A new object at the same address has another weak pointer.
  * NULL is the zero value.
  *
