@@ -347,7 +347,7 @@ endif
 demo: src/hapax$(EXEEXT)
 	$(AM_V_at)folder='$(DEMO_FOLDER)'; folder=$${folder:-/usr/include}; \
 	if test -z "$$(find -L "$$folder" -name '*.h' -type f 2>/dev/null | head -n 1)"; then \
-	  echo "demo: there are no C headers in $$folder; DEMO_FOLDER=... names another folder" >&2; exit 1; \
+	  echo "demo: there are no C headers in $$folder; set DEMO_FOLDER to another folder" >&2; exit 1; \
 	fi; \
 	find -L "$$folder" -name '*.h' -type f -print0 | LC_ALL=C sort -z \
 	  | src/hapax stat --split=c --files0-from=-

@@ -37,8 +37,8 @@ says_where() {
 }
 
 check '--help' help
-check 'a path with blanks' refused "$scratch/a tree" 'cannot work where a path has blanks'
-check 'a build folder with blanks' refused "$scratch/tree" 'cannot work where a path has blanks' "--build-dir=$scratch/a build"
+check 'a path with blanks' refused "$scratch/a tree" 'cannot work if a path has blanks'
+check 'a build folder with blanks' refused "$scratch/tree" 'cannot work if a path has blanks' "--build-dir=$scratch/a build"
 check 'a package that is missing is named' without_packages 'are missing.*libgc-dev'
 check 'and the command that installs it' without_packages 'apt-get install .*libgc-dev'
 if (make_installed) || ! grep -q 'are missing' "$scratch/installed.log"; then

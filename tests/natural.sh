@@ -62,7 +62,7 @@ names_the_culprit() {
       timeout 300 "$1" "$values" 2>"$scratch/said" && continue
     [ $? -ne 127 ] || return
     # Where an inlined function of a standard header made it, that is the place.
-    grep -q "^hapax: lost: .* stands in .*, which is not searched; it was made in .*$2" "$scratch/said" && return
+    grep -q "^hapax: lost: .* was freed, but .* is still in .*, which is not searched; it was made in .*$2" "$scratch/said" && return
     head -n 5 "$scratch/said"
     echo 'names nothing'
     # A lost table can end the program before anything is said.

@@ -82,7 +82,7 @@ for threads in 1 4; do
 done
 check 'log_analyser, plain' same log_analyser --top=1000 "$scratch/log"
 { cat "$scratch/log"; echo 'no log line'; } >"$scratch/bad"
-check 'log_analyser refuses a line' refuses log_analyser '3002: no line of an access log'
+check 'log_analyser refuses a line' refuses log_analyser '3002: not a line of an access log'
 check 'and counts the others' grep -qx '3001 requests' "$scratch/given"
 
 # ---- JSON ----
@@ -109,14 +109,14 @@ refuse_json() {
   printf '%s' "$1" >"$scratch/bad"
   check "json_document refuses $1" refuses json_document "$2"
 }
-refuse_json '[1,]' '1:4: no value'
-refuse_json '{"a" 1}' '1:6: a colon is wanted behind the key'
-refuse_json '01' '1:3: no value'
+refuse_json '[1,]' '1:4: expected a value'
+refuse_json '{"a" 1}' '1:6: expected a colon after the key'
+refuse_json '01' '1:3: expected a value'
 refuse_json '"\ud800"' '1:8: half of a surrogate pair'
-refuse_json 'truex' '1:5: something stands behind the document'
+refuse_json 'truex' '1:5: there is text after the document'
 refuse_json '"abc' '1:5: a string without end'
-refuse_json '[1' '1:3: a comma or ] is wanted'
-refuse_json '' '1:1: the text ends where a value is wanted'
+refuse_json '[1' '1:3: expected a comma or ]'
+refuse_json '' '1:1: the text ends before a value'
 awk 'BEGIN { while (i++ < 100000) printf "[" }' >"$scratch/bad"
 check 'json_document refuses what is too deep' refuses json_document '1:1001: arrays and objects are nested too deeply'
 
@@ -170,7 +170,7 @@ refuse_lisp() {
 refuse_lisp '(car' '1: a list without end: line 2'
 refuse_lisp ')' '1: ) closes nothing: line 1'
 refuse_lisp '(foo)' '1: no such variable: foo'
-refuse_lisp '(+ "a")' '1: an integer is wanted'
+refuse_lisp '(+ "a")' '1: expected an integer'
 refuse_lisp '(define (f) (+ 1 (f))) (f)' '1: calls are nested too deeply'
 refuse_lisp '(* 9223372036854775807 2)' '1: the result is too large'
 
@@ -188,13 +188,13 @@ refuse_program() {
   printf '%s\n' "$1" >"$scratch/bad"
   check "front_end refuses $1" refuses front_end "$2"
 }
-refuse_program 'var x: int = "a";' '1:17: int is wanted where string is'
+refuse_program 'var x: int = "a";' '1:17: expected int, found string'
 refuse_program 'fun f(a: int, a: int) {}' '1:21: a is declared twice'
 refuse_program 'var x = {a: 1, a: 2};' '1:21: two members are called a'
 refuse_program 'var x = {a: 1}.b;' '1:17: {a: int} has no member b'
 refuse_program 'fun f() { f(1); }' '1:13: there are too many arguments for fun(): nothing'
-refuse_program 'fun f() { 1 = 2; }' '1:13: what stands in front of = is no variable'
-refuse_program 'var y = z;' '1:9: z is no variable and no function'
+refuse_program 'fun f() { 1 = 2; }' '1:13: the left side of = is not a variable'
+refuse_program 'var y = z;' '1:9: z is neither a variable nor a function'
 refuse_program 'var x = "abc' '1:9: the string has no end'
-refuse_program 'fun f() {' '2:1: a value is wanted'
+refuse_program 'fun f() {' '2:1: expected a value'
 finish

@@ -32,7 +32,7 @@ static int start_where_addresses_are_high(void *unused)
 static unsigned lines_in(const char *heard)
 {
     unsigned lines = 0;
-    for (; (heard = strstr(heard, "hapax: the address")) != NULL; heard++)
+    for (; (heard = strstr(heard, "hapax: the heap reaches address")) != NULL; heard++)
         lines++;
     return lines;
 }

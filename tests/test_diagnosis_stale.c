@@ -109,7 +109,7 @@ static void expect_stopped(int (*use)(void *), const char *text)
     int end = in_child_heard(use, words, heard, sizeof heard);
     cr_expect_eq(end, 1000 + SIGABRT, "ended with %d: %s", end, heard);
     cr_expect_not_null(strstr(heard, text), "%s", heard);
-    cr_expect_not_null(strstr(heard, "is used after it was evicted: "), "%s", heard);
+    cr_expect_not_null(strstr(heard, "was used after it was evicted: "), "%s", heard);
 }
 
 Test(diagnosis, stops_at_a_stale_handle)

@@ -282,7 +282,7 @@ if (ulimit -v 400000 && "$hapax" --version) >/dev/null 2>&1; then
 		) >out 2>err
 		status=$?
 		check "little memory, $threads threads: exit status" is "$status" 1
-		check "little memory, $threads threads: said why" says '^hapax: \(out of memory\|no thread: \)'
+		check "little memory, $threads threads: said why" says '^hapax: \(out of memory\|cannot start a thread: \)'
 		check "little memory, $threads threads: no report" is "$(wc -c <out | tr -d ' ')" 0
 	done
 else

@@ -193,7 +193,7 @@ else
 	run stat --compare wild.json wild.json
 	check '--compare: numbers that nothing has' grep -q 'values  *-  *- ' out
 	run stat --compare a.json again.txt
-	check '--compare: no report' says '^hapax: again\.txt: no report'
+	check '--compare: no report' says '^hapax: again\.txt: not a report'
 	run stat --compare a.json
 	check '--compare takes two' is "$status" 2
 fi

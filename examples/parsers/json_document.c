@@ -73,7 +73,7 @@ static unsigned read_hex(struct reader *reader)
         static const char digits[] = "0123456789abcdefABCDEF";
         const char *digit = reader->at < reader->end && *reader->at != '\0' ? strchr(digits, *reader->at) : NULL;
         if (digit == NULL)
-            refuse(reader, "four hexadecimal digits are wanted behind \\u");
+            refuse(reader, "expected four hexadecimal digits after \\u");
         unsigned value = (unsigned)(digit - digits);
         code = code * 16 + (value < 16 ? value : value - 6);
     }
@@ -104,7 +104,7 @@ static char *read_escape(struct reader *reader, char *to)
         return to + 1;
     }
     if (reader->at == reader->end || *reader->at != 'u')
-        refuse(reader, "an unknown escape");
+        refuse(reader, "unknown escape");
     reader->at++;
     unsigned code = read_hex(reader);
     if (code >= 0xd800 && code < 0xdc00 && reader->end - reader->at >= 2 && memcmp(reader->at, "\\u", 2) == 0) {
@@ -117,7 +117,7 @@ static char *read_escape(struct reader *reader, char *to)
     if (code >= 0xd800 && code < 0xe000)
         refuse(reader, "half of a surrogate pair");
     if (code == 0)
-        refuse(reader, "strings of this program end with NUL, so they contain none");
+        refuse(reader, "a NUL in a string: this program cannot store it");
     return put_utf8(to, code);
 }
 
@@ -167,18 +167,18 @@ static double read_number(struct reader *reader)
     const char *first = reader->at;
     size_t whole = digits(reader);
     if (whole == 0 || (whole > 1 && *first == '0'))
-        refuse(reader, "no value");
+        refuse(reader, "expected a value");
     if (reader->at < reader->end && *reader->at == '.') {
         reader->at++;
         if (digits(reader) == 0)
-            refuse(reader, "a digit is wanted behind the point");
+            refuse(reader, "expected a digit after the point");
     }
     if (reader->at < reader->end && (*reader->at == 'e' || *reader->at == 'E')) {
         reader->at++;
         if (reader->at < reader->end && (*reader->at == '+' || *reader->at == '-'))
             reader->at++;
         if (digits(reader) == 0)
-            refuse(reader, "a digit is wanted in the exponent");
+            refuse(reader, "expected a digit in the exponent");
     }
     return strtod(start, NULL);     /* the text ends with NUL */
 }
@@ -196,7 +196,7 @@ static struct value read_array(struct reader *reader, unsigned depth)
         array.size++;
     } while (take(reader, ','));
     if (!take(reader, ']'))
-        refuse(reader, "a comma or ] is wanted");
+        refuse(reader, "expected a comma or ]");
     return array;
 }
 
@@ -208,16 +208,16 @@ static struct value read_object(struct reader *reader, unsigned depth)
     do {
         object.members = one_more(object.members, object.size, sizeof *object.members);
         if (!take(reader, '"'))
-            refuse(reader, "a key is wanted");
+            refuse(reader, "expected a key");
         struct member *member = &object.members[object.size];
         member->key = read_string(reader);
         if (!take(reader, ':'))
-            refuse(reader, "a colon is wanted behind the key");
+            refuse(reader, "expected a colon after the key");
         member->value = read_value(reader, depth);
         object.size++;
     } while (take(reader, ','));
     if (!take(reader, '}'))
-        refuse(reader, "a comma or } is wanted");
+        refuse(reader, "expected a comma or }");
     return object;
 }
 
@@ -229,7 +229,7 @@ static struct value read_value(struct reader *reader, unsigned depth)
         refuse(reader, "arrays and objects are nested too deeply");
     skip_blanks(reader);
     if (reader->at == reader->end)
-        refuse(reader, "the text ends where a value is wanted");
+        refuse(reader, "the text ends before a value");
     if (take(reader, '"'))
         return (struct value){.kind = STRING, .string = read_string(reader)};
     if (take(reader, '['))
@@ -254,7 +254,7 @@ static struct value read_document(const char *file)
     struct value document = read_value(&reader, 0);
     skip_blanks(&reader);
     if (reader.at < reader.end)
-        refuse(&reader, "something stands behind the document");
+        refuse(&reader, "there is text after the document");
     free(reader.scratch);
     free(text);
     return document;

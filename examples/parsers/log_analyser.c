@@ -123,7 +123,7 @@ static void *parse_part(void *data)
         if (parse_line(at, last, &part->records[part->number])) {
             part->number++;
         } else {
-            fprintf(stderr, "%s:%zu: no line of an access log\n", part->file, line);
+            fprintf(stderr, "%s:%zu: not a line of an access log\n", part->file, line);
             part->bad_lines++;
         }
     }
@@ -149,7 +149,7 @@ static void parse_text(const char *file, const char *text, size_t size, struct p
     for (unsigned i = 1; i < threads; i++) {
         int error = pthread_create(&parts[i].thread, NULL, parse_part, &parts[i]);
         if (error != 0)
-            fail("no thread: %s", strerror(error));
+            fail("cannot start a thread: %s", strerror(error));
     }
     parse_part(&parts[0]);
     for (unsigned i = 1; i < threads; i++)
@@ -254,7 +254,7 @@ int main(int count, char **arguments)
     for (int field = 0; field < FIELDS; field++) {
         tables[field] = hapax_table_new(NULL, 0);
         if (tables[field] == NULL)
-            fail("no table: %s", strerror(errno));
+            fail("cannot make a table: %s", strerror(errno));
     }
 
     static char *standard_input[] = {"-"};

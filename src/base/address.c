@@ -12,5 +12,6 @@ void address_refuse(const void *end)
     static atomic_bool said;
     /* Relaxed: only the first caller counts. */
     if (!exchange_relaxed(&said, true))
-        fprintf(stderr, "hapax: the address %p has more than %u bits, which the library cannot work with\n", end, address_bits);
+        fprintf(stderr, "hapax: the heap reaches address %p, but the library supports only addresses of %u bits\n", end,
+                address_bits);
 }

@@ -176,7 +176,7 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
     case MEMORY_STATIC:
         return 0;
     case MEMORY_FOREIGN:
-        return refuse_cleanup("the pointer leads neither to collected memory nor to static data");
+        return refuse_cleanup("the pointer points neither to collected memory nor to static data");
     default:
         break;
     }

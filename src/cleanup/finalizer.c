@@ -378,7 +378,7 @@ int hapax_set_finalizer(void *object, void (*function)(void *object, void *argum
         break;
     }
     if (base != object && collector_first_byte(base) != object)
-        return refuse_finalizer("the pointer does not lead to the object's first byte");
+        return refuse_finalizer("the pointer is not the first byte of the object");
     tidy();
     struct request request = {.object = ~(uintptr_t)base};
     if (function == NULL) {

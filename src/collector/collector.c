@@ -63,8 +63,8 @@ static _Thread_local bool is_starter;
 static _Noreturn void cut_off(const char *what)
 {
     const char *parts[] = {
-        "hapax: a collection passed unseen: another part of this program has replaced the collector's ", what,
-        " without calling the previous one; weak pointers and handles can no longer be trusted\n"};
+        "hapax: the library has missed a collection: another part of this program has replaced the collector's ", what,
+        " and does not call the previous one; weak pointers and handles are no longer valid\n"};
     for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
         if (write(STDERR_FILENO, parts[i], strlen(parts[i])) < 0)
             break;
@@ -206,8 +206,8 @@ int collector_start(const struct collector_hooks *our_hooks)
     } else if (!load_relaxed(&is_ours) && !GC_thread_is_registered()) {
         /* As long as nobody has told it that there are threads, the collector works without locks. Somebody may be amidst
          * an allocation right now, and there is no way to ask. */
-        return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, which does not know the "
-                                             "thread that calls this library first: call hapax_init after GC_INIT");
+        return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, and the collector does "
+                                             "not know this thread: call hapax_init right after GC_INIT");
     }
     if (!heap_fits()) {
         errno = ENOTSUP;

@@ -104,8 +104,8 @@ void kinds_start(void)
 static void complain(void)
 {
     static const char line[] =
-        "hapax: an object with a mark procedure of its own is reached only through a weak map or a finalizer, and this build of "
-        "the collector does not let the library call the procedure; what only it finds is not kept alive\n";
+        "hapax: an object with its own mark procedure is reachable only through a weak map or a finalizer, and this build of the "
+        "collector does not let the library call the procedure: what only the procedure finds may be freed\n";
     static bool done;
     if (!done && write(STDERR_FILENO, line, strlen(line)) > 0)
         done = true;

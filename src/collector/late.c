@@ -37,7 +37,7 @@ static void make_room(void)
     void **larger = pages_alloc(room * sizeof *strong);
     if (larger == NULL) {
         /* What is not marked is lost, and the program would find out later, and elsewhere. */
-        fputs("hapax: no memory to remember what toggle references hold\n", stderr);
+        fputs("hapax: out of memory while the library recorded what toggle references hold\n", stderr);
         abort();
     }
     if (strong_room != 0) {

@@ -132,8 +132,8 @@ static void print_never_dies(const struct never_dies *report)
 static void print_unknown_thread(const struct unknown_thread *thread)
 {
     fprintf(stderr,
-            "hapax: thread %d (%s) is not known to the collector: what only its stack reaches is collected; it has to call "
-            "hapax_init before it holds anything collected\n",
+            "hapax: the collector does not know thread %d (%s), so it may free what only this thread uses: call hapax_init in "
+            "the thread before it uses collected memory\n",
             thread->task, thread->name);
 }
 
@@ -178,7 +178,7 @@ static void print_lost(const struct lost_thing *lost)
         [OWNED_BY_PROGRAM] = "memory that the program has mapped",
     };
     char buffer[MAPPINGS_BUFFER_BYTES];
-    struct place place = {.address = (uintptr_t)lost->at, .name = "unmapped by now"};
+    struct place place = {.address = (uintptr_t)lost->at, .name = "since unmapped"};
     (void)mappings_each(buffer, sizeof buffer, name_place, &place);
     size_t shown = lost->text_size < sizeof lost->text ? lost->text_size : sizeof lost->text;
     flockfile(stderr);
@@ -187,9 +187,9 @@ static void print_lost(const struct lost_thing *lost)
         print_quoted(lost->text, shown, shown == lost->text_size);
     if (lost->table != NULL)
         fprintf(stderr, "of the table of type %s at %p ", lost->type, lost->table);
-    fprintf(stderr, "is collected, but its address %p stands in %s at %p (%s), which is not searched; it was made in %s\n",
+    fprintf(stderr, "was freed, but its address %p is still in %s at %p (%s), which is not searched; it was made in %s\n",
             lost->object, owners[lost->where], lost->at, place.name,
-            lost->site != NULL ? describe_site(lost->site) : "a place that was not noted");
+            lost->site != NULL ? describe_site(lost->site) : "a place that was not recorded");
     funlockfile(stderr);
 }
 
@@ -222,7 +222,7 @@ void debug_report_print(void)
     }
     uint64_t missing = atomic_exchange_explicit(&left_out, 0, memory_order_relaxed);
     if (missing > 0)
-        fprintf(stderr, "hapax: %" PRIu64 " lines about collections came too fast\n", missing);
+        fprintf(stderr, "hapax: %" PRIu64 " lines about collections are missing: they came too fast\n", missing);
     pthread_mutex_unlock(&printing);
     cancellation_restore(cancellation);
     errno = before;

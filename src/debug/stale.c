@@ -169,8 +169,8 @@ static void on_fault(int number, siginfo_t *info, void *context)
     }
     char line[300];
     int length = snprintf(line, sizeof line,
-                          "hapax: %s \"%s\" of %zu bytes at %p is used after it was evicted: its handle stands where nobody "
-                          "searches for pointers\n",
+                          "hapax: %s \"%s\" of %zu bytes at %p was used after it was evicted: its handle is in memory "
+                          "that is not searched\n",
                           kept->values, kept->text, kept->size, (void *)kept->object);
     if (length < 0 || write(STDERR_FILENO, line, (size_t)length) < 0)
         _exit(1);

@@ -38,7 +38,7 @@ void debug_words_check(void)
     while (list != NULL && *list != '\0') {
         size_t item = strcspn(list, ",");
         if (!is_known(list, item))
-            fprintf(stderr, "hapax: HAPAX_DEBUG: \"%.*s\" is unknown; the words are " LIST "\n", (int)item, list);
+            fprintf(stderr, "hapax: HAPAX_DEBUG: the word \"%.*s\" is unknown; the known words are " LIST "\n", (int)item, list);
         list += item + (list[item] == ',');
     }
 }

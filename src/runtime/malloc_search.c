@@ -94,8 +94,8 @@ void malloc_search_start(void)
     else if (!malloc_memory_prepare() || !word_search_prepare())
         obstacle = ENOMEM;
     if (wanted && malloc_search_set(true) != 0)
-        fprintf(stderr, "hapax: the memory of malloc is not searched for handles (%s); see hapax_search_malloc(3)\n",
-                obstacle == ENOTSUP ? "this program has another malloc" : "there is not enough memory");
+        fprintf(stderr, "hapax: malloc memory is not searched for handles, because %s; see hapax_search_malloc(3)\n",
+                obstacle == ENOTSUP ? "the program uses a malloc that the library does not know" : "there is not enough memory");
 }
 
 int hapax_search_malloc(bool wanted)

@@ -104,7 +104,7 @@ void *hapax_realloc(void *block, size_t size)
     if (thread_enter() == NULL)
         return NULL;
     if (collector_base(block) != block) {
-        refuse(EINVAL, "hapax_realloc", "the block does not begin a collected object");
+        refuse(EINVAL, "hapax_realloc", "the block is not the first byte of a collected object");
         return NULL;
     }
     size_t bytes, room = collector_size(block);

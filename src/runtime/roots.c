@@ -30,7 +30,7 @@ int hapax_pin(const void *pointer)
     case MEMORY_STATIC:
         return 0;
     case MEMORY_FOREIGN:
-        return refuse(EINVAL, "hapax_pin", "the pointer leads neither to collected memory nor to static data");
+        return refuse(EINVAL, "hapax_pin", "the pointer points neither to collected memory nor to static data");
     default:
         break;
     }
@@ -65,7 +65,7 @@ int hapax_add_roots(const void *start, size_t size)
     if (start == NULL)
         return refuse(EINVAL, "hapax_add_roots", "the range begins at NULL");
     if ((uintptr_t)start + size < (uintptr_t)start)
-        return refuse(EINVAL, "hapax_add_roots", "the range goes around the end of the address space");
+        return refuse(EINVAL, "hapax_add_roots", "the range goes beyond the end of the address space");
     return counted_set_add(&ranges, (uintptr_t)start, size, __builtin_return_address(0)) ? 0 : -1;
 }
 
@@ -111,8 +111,8 @@ void roots_reclaim_end(void)
     if (roots_describe_site != NULL)
         roots_describe_site(gone.site, site, sizeof site);
     fprintf(stderr,
-            "hapax: the root range of %zu bytes at %p, added in %s, is no memory any more: remove a range with "
-            "hapax_remove_roots before its memory is freed or moved\n",
+            "hapax: the root range of %zu bytes at %p, added in %s, is no longer mapped: call hapax_remove_roots before "
+            "you free or move its memory\n",
             gone.size, (void *)gone.start, site);
     abort();
 }

@@ -56,9 +56,9 @@ static bool parse_number(const char *text, const char *option, unsigned long lea
         *number <= most)
         return true;
     if (most == ULONG_MAX)
-        complain("--%s: '%s' is no number from %lu on", option, text, least);
+        complain("--%s: '%s' is not a number from %lu on", option, text, least);
     else
-        complain("--%s: '%s' is no number from %lu to %lu", option, text, least, most);
+        complain("--%s: '%s' is not a number from %lu to %lu", option, text, least, most);
     return false;
 }
 
@@ -84,7 +84,7 @@ static bool parse_format(const char *name, const struct split_format **format)
 {
     *format = split_format_named(name);
     if (!*format) {
-        complain("--split: '%s' is none of lines, words, csv, json, xml, c", name);
+        complain("--split: '%s' is not one of lines, words, csv, json, xml, c", name);
         return false;
     }
     if (!(*format)->split) {
@@ -132,7 +132,7 @@ static bool parse_plot(const char *path, const char **plot)
 {
     const char *ending = strrchr(path, '.');
     if (!ending || (strcmp(ending, ".svg") != 0 && strcmp(ending, ".png") != 0)) {
-        complain("--plot: '%s' ends neither in .svg nor in .png", path);
+        complain("--plot: '%s' does not end in .svg or .png", path);
         return false;
     }
     *plot = path;

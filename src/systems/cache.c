@@ -152,7 +152,7 @@ static void *create(struct hapax_cache *cache, const struct single_flight *wante
     }
     void *base;
     if (memory_place(value, &base) == MEMORY_FOREIGN) {
-        refuse(EINVAL, "hapax_cache_get", "create answered memory that is neither collected nor static");
+        refuse(EINVAL, "hapax_cache_get", "create returned memory that is neither collected nor static");
         *error = EINVAL;
         return NULL;
     }
@@ -176,7 +176,7 @@ static void *find_or_create(struct hapax_cache *cache, struct single_flight *wan
     int cancellation = cancellation_off();
     switch (single_flight_join(wanted, &value, error)) {
     case SINGLE_FLIGHT_CIRCLE:
-        refuse(EDEADLK, "hapax_cache_get", "the value is being created by a caller that this one would wait for");
+        refuse(EDEADLK, "hapax_cache_get", "the thread that creates the value is this one, or waits for this one");
         *error = EDEADLK;
         break;
     case SINGLE_FLIGHT_LEADS:

@@ -58,7 +58,7 @@ const char *hapax_map_bytes(const char *path, size_t *size)
     if (thread_enter() == NULL)
         return NULL;
     if (!collector_inner_pointers_count()) {
-        refuse(ENOTSUP, "hapax_map_bytes", "pointers to the inside of objects do not keep them alive in this program");
+        refuse(ENOTSUP, "hapax_map_bytes", "the program has turned off interior pointers (GC_set_all_interior_pointers)");
         return NULL;
     }
     if (!file_open(&file, path, "hapax_map_bytes"))

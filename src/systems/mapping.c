@@ -27,7 +27,7 @@ void mapping_restore(void *start, size_t length)
         mmap(start, length, access, kind | MAP_NORESERVE, -1, 0) != MAP_FAILED)
         return;
     /* A page of the collector's that cannot be written would end the program later, and elsewhere. */
-    fputs("hapax: no memory to put in place of a mapped file\n", stderr);
+    fputs("hapax: out of memory while the library replaced the pages of a mapped file\n", stderr);
     abort();
 }
 

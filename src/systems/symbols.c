@@ -91,7 +91,7 @@ hapax_symbols *hapax_symbols_new(hapax_table *table, const char *const *names, s
     if (names == NULL && n != 0)
         return refuse_symbols("the names are NULL");
     if (n > INT_MAX)
-        return refuse_symbols("there are more names than an int can count");
+        return refuse_symbols("there are more than INT_MAX names");
     int before = errno;
     struct hapax_symbols *symbols = new_symbols(n);
     if (symbols == NULL || fill(symbols, table, names) == NULL)
@@ -106,7 +106,7 @@ hapax_handle hapax_symbols_handle(const hapax_symbols *symbols, size_t index)
     thread_enter_reader();
     if (symbols == NULL || index >= symbols->count) {
         refuse(EINVAL, "hapax_symbols_handle",
-               symbols == NULL ? "the symbols are NULL" : "there are not so many symbols");
+               symbols == NULL ? "the symbols are NULL" : "the index is not below the number of symbols");
         return NULL;
     }
     return symbols->handles[index];

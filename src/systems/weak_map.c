@@ -238,7 +238,7 @@ static void *add(struct hapax_weak_map *map, const void *key, void *value, enum 
 {
     void *base;
     if (memory_place(key, &base) == MEMORY_FOREIGN) {
-        refuse(EINVAL, function, "the key leads neither to collected memory nor to static data");
+        refuse(EINVAL, function, "the key points neither to collected memory nor to static data");
         return NULL;
     }
     struct weak_map_entry *entry = thread_alloc_plain(thread_self, sizeof *entry);

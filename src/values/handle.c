@@ -131,7 +131,7 @@ size_t hapax_make_handles(hapax_table *table, const hapax_span *values, size_t n
     if (n == 0)
         return 0;
     if (out == NULL) {
-        refuse(EINVAL, "hapax_make_handles", "there is no room for handles");
+        refuse(EINVAL, "hapax_make_handles", "out is NULL");
         return 0;
     }
     if (values == NULL)

@@ -196,7 +196,7 @@ static hapax_weak make(struct thread *self, struct weak_set *set, const void *po
 {
     void *base;
     if (memory_place(pointer, &base) == MEMORY_FOREIGN) {
-        refuse(EINVAL, "hapax_weak_make", "the pointer leads neither to collected memory nor to static data");
+        refuse(EINVAL, "hapax_weak_make", "the pointer points neither to collected memory nor to static data");
         return NULL;
     }
     /* Where no thread of ours cares, more leave than come. */

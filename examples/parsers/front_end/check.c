@@ -131,7 +131,7 @@ static type_of_value read_type(void)
         name word = expect_word("a type");
         const struct meaning *meaning = meaning_of(word);
         if (meaning == NULL || !meaning->is_type)
-            refuse("%s is no type", name_text(word));
+            refuse("%s is not a type", name_text(word));
         type = meaning->type;
     }
     depth--;
@@ -141,7 +141,7 @@ static type_of_value read_type(void)
 static void fits(type_of_value wanted, type_of_value found)
 {
     if (!type_same(wanted, found))      /* two pointers */
-        refuse("%s is wanted where %s is", type_text(wanted), type_text(found));
+        refuse("expected %s, found %s", type_text(wanted), type_text(found));
 }
 
 /* ---- Expressions ---- */
@@ -192,10 +192,10 @@ static type_of_value primary(void)
     }
     name word = token_name;
     if (token != WORD)
-        refuse("a value is wanted");
+        refuse("expected a value");
     const struct meaning *meaning = meaning_of(word);
     if (meaning == NULL || meaning->is_type)
-        refuse("%s is no variable and no function", name_text(word));
+        refuse("%s is neither a variable nor a function", name_text(word));
     next_token();
     is_place = true;
     emit("    load %s%s", meaning->is_global ? "global " : "", name_text(word));
@@ -206,7 +206,7 @@ static type_of_value call(type_of_value function)
 {
     const struct type *parts = type_parts(function);
     if (parts->kind != FUNCTION)
-        refuse("%s is called, and is no function", type_text(function));
+        refuse("%s is called, but is not a function", type_text(function));
     type_of_value parameter = parts->next;
     size_t count = 0;
     while (!take(')')) {
@@ -345,7 +345,7 @@ static void variable(void)
             refuse("a variable cannot hold nothing");
         type = value;
     } else if (type == NULL) {
-        refuse("a type or a value is wanted for %s", name_text(name));
+        refuse("expected a type or a value for %s", name_text(name));
     } else {
         emit("    push nothing yet");
     }
@@ -381,7 +381,7 @@ static void statement(void)
     } else {
         type_of_value type = expression();
         if (token == '=' && !is_place)
-            refuse("what stands in front of = is no variable");
+            refuse("the left side of = is not a variable");
         if (take('=')) {
             fits(type, expression());
             emit("    store");
@@ -450,7 +450,7 @@ void check_program(FILE *to)
         } else if (take(FUN)) {
             function();
         } else {
-            refuse("type, var or fun is wanted");
+            refuse("expected type, var or fun");
         }
     }
     leave_scope();

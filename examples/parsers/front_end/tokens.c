@@ -107,7 +107,7 @@ bool take(int wanted)
 void expect(int wanted, const char *what)
 {
     if (!take(wanted))
-        refuse("%s is wanted", what);
+        refuse("expected %s", what);
 }
 
 name expect_word(const char *what)

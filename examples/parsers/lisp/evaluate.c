@@ -16,7 +16,7 @@ static struct scope *bind(name symbol, struct value value, struct scope *outer)
 static name name_in_list(struct value list)
 {
     if (first(list).type != SYMBOL)
-        error("a symbol is wanted", "");
+        error("expected a symbol", "");
     return first(list).text;
 }
 
@@ -132,11 +132,11 @@ static struct value evaluate_here(struct value expression, struct scope *scope)
         }
         if (called.type == BUILT_IN) {
             if (count < called.function->least || count > called.function->most)
-                error("a wrong number of arguments", called.function->name);
+                error("wrong number of arguments", called.function->name);
             return called.function->call(arguments, count);
         }
         if (called.type != CLOSURE)
-            error("no function", first(expression).type == SYMBOL ? name_text(first(expression).text) : "");
+            error("not a function", first(expression).type == SYMBOL ? name_text(first(expression).text) : "");
         struct value parameters = called.closure->parameters;
         scope = called.closure->scope;
         for (size_t i = 0; i < count; i++, parameters = rest(parameters))

@@ -28,7 +28,7 @@ void error(const char *what, const char *about)
 static long long number(struct value value)
 {
     if (value.type != INTEGER)
-        error("an integer is wanted", "");
+        error("expected an integer", "");
     return value.integer;
 }
 
@@ -102,7 +102,7 @@ static struct value put_property(const struct value *arguments, size_t count)
 static struct value convert(struct value value, enum type from, enum type to)
 {
     if (value.type != from)
-        error(from == STRING ? "a string is wanted" : "a symbol is wanted", "");
+        error(from == STRING ? "expected a string" : "expected a symbol", "");
     value.type = to;
     return value;
 }

@@ -43,7 +43,7 @@ static struct value read_list(unsigned level)
             at++;
             *tail = read_value(level);
             if (next_sign() != ')')
-                refuse(") is wanted");
+                refuse("expected )");
             break;
         }
         *tail = cons(read_value(level), nil);
@@ -79,7 +79,7 @@ static struct value read_value(unsigned level)
         refuse("lists are nested too deeply");
     switch (next_sign()) {
     case EOF:
-        refuse("the text ends where a value is wanted");
+        refuse("the text ends before a value");
     case '(':
         return read_list(level + 1);
     case ')':

@@ -158,7 +158,7 @@ void put(struct value object, struct value key, struct value value)
     if (properties == NULL)
         properties = need(hapax_weak_map_new());
     if (hapax_weak_map_set(properties, object.pair, list.pair) != 0)
-        error("the property is not put", strerror(errno));
+        error("cannot store the property", strerror(errno));
 }
 
 struct value get(struct value object, struct value key)

@@ -106,7 +106,7 @@ static bool ended_well(pid_t child, const char *name, int others)
         return false;
     show_others(others);
     if (WIFSIGNALED(status))
-        complain("the %s was ended by a signal: %s", name, strsignal(WTERMSIG(status)));
+        complain("the %s was ended by the signal: %s", name, strsignal(WTERMSIG(status)));
     else
         complain("the %s failed", name);
     return false;
@@ -117,7 +117,7 @@ static bool run(const struct child_job *job, struct child_progress *progress, in
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        complain("no pipe: %s", strerror(errno));
+        complain("cannot make a pipe: %s", strerror(errno));
         return false;
     }
     pid_t child = fork();
@@ -127,7 +127,7 @@ static bool run(const struct child_job *job, struct child_progress *progress, in
     }
     close(ends[1]);
     if (child < 0) {
-        complain("no process: %s", strerror(errno));
+        complain("cannot start a process: %s", strerror(errno));
         close(ends[0]);
         return false;
     }

@@ -78,7 +78,7 @@ static int convert_piece(struct encoding_stage *encoding, struct piece *to)
 static bool finish(struct encoding_stage *encoding, struct piece *to)
 {
     if (encoding->torn_size > 0)
-        return stage_fail(&encoding->stage, "its %s text ends amidst a character", encoding->name);
+        return stage_fail(&encoding->stage, "its %s text ends in the middle of a character", encoding->name);
     struct piece nothing = { NULL, 0 };
     convert(encoding, &nothing, to);
     return true;
@@ -94,7 +94,7 @@ static bool produce(struct stage *stage, struct piece *piece)
         if (encoding->in.size == 0)
             return finish(encoding, piece);
         if (convert_piece(encoding, piece) == EILSEQ)
-            return stage_fail(stage, "bytes in it are no %s text", encoding->name);
+            return stage_fail(stage, "it has bytes that are not %s text", encoding->name);
     }
     return true;
 }

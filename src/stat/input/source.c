@@ -54,10 +54,10 @@ static bool decompress(struct source *source)
     if (!found)
         return true;
     if (!found->stage && !found->library)
-        return stage_fail(source->stages, "%s data, which has to be decompressed first",
+        return stage_fail(source->stages, "%s data: decompress it first",
                           found->name);
     if (!found->stage)
-        return stage_fail(source->stages, "%s data, and this program was built without %s",
+        return stage_fail(source->stages, "%s data, but this program was built without %s",
                           found->name, found->library);
     source->stages = found->stage(source->stages);
     return true;

@@ -55,7 +55,7 @@ void keep_all(const struct spool *spool, const struct way *way, unsigned threads
         keeper->last_block = spool->block_count * (i + 1) / threads;
         int error = pthread_create(&keeper->thread, NULL, keep_blocks, keeper);
         if (error) {
-            complain("no thread: %s", strerror(error));
+            complain("cannot start a thread: %s", strerror(error));
             _exit(EXIT_SAID_WHY);
         }
     }

@@ -44,7 +44,7 @@ static uint64_t evicted(void)
 static void start(const void **pointers, size_t count)
 {
     if (hapax_init() != 0)
-        give_up("the library does not start");
+        give_up("cannot start the library");
     table = hapax_table_new(NULL, 0);
     if (!table || hapax_pin(table) != 0)
         give_up("no table");

@@ -81,7 +81,7 @@ bool read(const char *path, json &report)
     report = json::parse(text, nullptr, false);
     if (report.is_object() && report.contains("values") && report.contains("interned"))
         return true;
-    complain("%s: no report of hapax stat --json", path);
+    complain("%s: not a report of hapax stat --json", path);
     return false;
 }
 

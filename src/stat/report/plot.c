@@ -128,14 +128,14 @@ static bool draw(const struct report *report, bool svg, int picture)
 {
     int ends[2];
     if (pipe2(ends, O_CLOEXEC) != 0) {
-        complain("no pipe: %s", strerror(errno));
+        complain("cannot make a pipe: %s", strerror(errno));
         return false;
     }
     pid_t gnuplot;
     int error = spawn_gnuplot(ends[0], picture, &gnuplot);
     close(ends[0]);
     if (error) {
-        complain("--plot: gnuplot does not start: %s", strerror(error));
+        complain("--plot: cannot start gnuplot: %s", strerror(error));
         close(ends[1]);
         return false;
     }

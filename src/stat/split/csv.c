@@ -98,7 +98,7 @@ static bool parse_line(struct reading *reading, const char *line, size_t length)
     if (csv_error(&reading->parser) != CSV_EPARSE)
         out_of_memory();
     return split_fail(reading->splitting, reading->line,
-                      "a quote inside a field has to be doubled, in a quoted field");
+                      "a quote inside a field must be doubled, and the field quoted");
 }
 
 /* Goes line by line, so that the line of an error is known; an open quote is reported where its
@@ -137,7 +137,7 @@ static bool finish(struct reading *reading)
     if (reading->splitting->delimiter != '\t' && csv_error(&reading->parser) != CSV_EPARSE)
         out_of_memory();
     return split_fail(reading->splitting, reading->record_line,
-                      "the record that begins here has a quote that never ends");
+                      "the record that begins here has no closing quote");
 }
 
 static bool parse(struct reading *reading)

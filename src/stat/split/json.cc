@@ -296,7 +296,7 @@ bool parse_text(input &source, handler &events)
 {
     if (*source.at.data == '\xef') { /* the parser would pass over a byte order mark */
         source.step();
-        return fail(source, "no value begins like this");
+        return fail(source, "expected a value");
     }
     bool well = json::sax_parse(characters(&source), characters(), &events,
                                 json::input_format_t::json, false);
@@ -306,7 +306,7 @@ bool parse_text(input &source, handler &events)
         return fail(source, "a NUL outside of a string");
     if (!well)
         return fail(source, events.why);
-    return text_ends(events, source) || (!source.failed && fail(source, "white space is missing between two values"));
+    return text_ends(events, source) || (!source.failed && fail(source, "expected white space between two values"));
 }
 
 bool parse(splitting *split)

@@ -118,7 +118,7 @@ static void work(void *context, struct child_progress *progress, int to)
     struct found_numbers *numbers = &gathering->found.numbers;
     gathering->progress = progress;
     if (hapax_init() != 0)
-        give_up("the library does not start");
+        give_up("cannot start the library");
     places_start(&gathering->places);
     spool_begin(&gathering->writer, gathering->spool_fd);
 
