@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Whole pages from the system, outside the collected heap: zeroed when first touched, never searched for pointers.
  *
- * Every function is a system call or two, takes no lock and touches no heap, so all but the reserving ones may be called
- * while a collection runs. All leave errno alone, where they fail too: whoever tries something else then may succeed. */
+ * Every function is a system call or two, takes no lock and touches no heap, so all but the reserving ones may be
+ * called while a collection runs. All leave errno alone, even if they fail, because the caller may then try something
+ * else and succeed. */
 #ifndef HAPAX_PAGES_H
 #define HAPAX_PAGES_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Order-named atomics, spinning and parking.
  *
- * Each operation carries its memory order in its name, so that a reader of the code sees at every use which order
- * is relied on; the reason stands beside the use. Built on C11 <stdatomic.h>. */
+ * The name of each operation contains its memory order, so a reader of the code sees at every use which order it relies
+ * on. The reason is in a comment beside the use. Built on C11 <stdatomic.h>. */
 #ifndef HAPAX_SYNC_H
 #define HAPAX_SYNC_H
 

@@ -53,8 +53,8 @@ bool ephemeron_waits(void);
 /* The collector itself has marked further objects: what waits for them is marked, with all it reaches. Looks at all that
  * waits. */
 void ephemeron_wake_marked(void);
-/* The same where a mark procedure of the program's has marked objects; else it does nothing. After the last ephemeron_drain of
- * those who mark. */
+/* The same if a mark procedure of the program has marked objects; otherwise it does nothing. After the last
+ * ephemeron_drain of the code that marks. */
 void ephemeron_catch_up(void);
 
 /* A foreign finalizer is about to get this object. */

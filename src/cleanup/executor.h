@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* Who runs what waits for the death of objects: the queue of cleanups and finalizers, and the threads that empty it.
+/* The queue of cleanups and finalizers, and the threads that empty it.
  *
- * A collection pushes tasks, without a lock and without allocating; threads of the library, or any thread that drains,
- * take them in order of arrival and run them while they own nothing. */
+ * A collection pushes tasks, without a lock and without allocating. Threads of the library, or any thread that drains
+ * the queue, take the tasks in order of arrival. They own no lock while they run a task. */
 #ifndef HAPAX_EXECUTOR_H
 #define HAPAX_EXECUTOR_H
 
 #include "base/sync.h"
 
-/* Part of the record of whoever wants something run. In scanned memory that is held until the task has ended. */
+/* Part of a record with a function to run. In scanned memory that is held until the task has ended. */
 struct task {
     struct task *next;
     uint64_t sequence;      /* the order of arrival; from 1 */
@@ -45,7 +45,7 @@ int executor_ensure_threads(void);
 void executor_push(struct task *task);
 void executor_wake(void);
 
-/* After a queued task was stopped: those who wait for it look again. */
+/* After a queued task was stopped: wakes the threads that wait for it. */
 void executor_notice_stopped(void);
 
 /* How long the oldest task has waited, in nanoseconds; 0: there is none. */

@@ -23,7 +23,7 @@ bool finalizer_doubts(void);
 void finalizer_reached(const void *base);
 void finalizer_unsure(void);
 
-/* reclaim_end, first of all: settles who was condemned. */
+/* reclaim_end, first of all: settles the objects that were condemned. */
 void finalizer_settle(void);
 /* reclaim_end. Whether this object was condemned by the collection that runs: weak pointers to it turn NULL. */
 bool finalizer_condemned(const void *base);

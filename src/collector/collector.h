@@ -54,13 +54,13 @@ int collector_start(const struct collector_hooks *hooks);
 bool collector_is_initialized(void);
 bool collector_is_ours(void);
 
-/* The program may have set functions of the collector's by which we learn of such objects: from here on we do again. For those
- * who are about to give our own marker something to do. */
+/* The program may have replaced the collector's functions that tell us of such objects: installs ours again. Call it
+ * before our own marker gets something to do. */
 void collector_watch(void);
 
-/* Makes the calling thread known. 1: it was not known before, and is to be made unknown at its end; 0: somebody else
- * sees to that; -1 with errno: it cannot be made known. May be called again: who sees to a thread may have taken it
- * off. */
+/* Makes the calling thread known. 1: it was not known before, and the library takes it off at its end; 0: other code
+ * has made it known; -1 with errno: it cannot be made known. May be called again, because the other code may have
+ * taken the thread off. */
 int collector_register_thread(void);
 void collector_unregister_thread(void);
 /* The collector's handle of the calling thread, which is known, and the highest address of its stack. */

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: MIT */
-/* What bdwgc keeps alive although it has not marked it when its marking ends: what strong toggle references hold, and objects
- * with finalizers of the program's that reach each other in a cycle. It marks both while it finalizes, when our own marker has
- * done its work and the world runs again.
+/* What bdwgc keeps alive although it has not marked it when its marking ends: what strong toggle references hold,
+ * and objects with finalizers of the program's that reach each other in a cycle. It marks both while it finalizes,
+ * when our own marker has done its work and the world runs again.
  *
- * Of toggle references we learn before the marking begins, by standing in front of the program's function that decides about
- * them, and have them marked as roots. Of cycles bdwgc only tells in a warning, so we stand in front of the function that gets
- * its warnings as well. Both functions may be set by the program at any time, without a word to us: whoever is about to need
- * them in front has us look again. */
+ * Toggle references: we install a function in front of the one with which the program decides about them, so we
+ * learn of them before the marking begins, and have them marked as roots. Cycles: bdwgc reports them only in a
+ * warning, so we also install a function in front of the one that gets its warnings. The program may set both
+ * functions at any time without telling us. So code that is about to need ours calls us to install them again. */
 #ifndef HAPAX_LATE_H
 #define HAPAX_LATE_H
 

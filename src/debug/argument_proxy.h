@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* HAPAX_DEBUG=cleanups: finds objects that never die because the argument of their own cleanup or finalizer reaches them,
- * and finalizers that never run because their objects form a cycle.
+/* HAPAX_DEBUG=cleanups: finds objects that never die because the argument of their own cleanup or finalizer reaches
+ * them, and finalizers that never run because their objects form a cycle.
  *
- * While the switch is on, the record of a cleanup or finalizer stores a proxy in place of its argument. The collector does
- * not search proxies: when marking has ended, the library marks the arguments itself, and so it can tell what they alone
- * keep alive. Nothing else differs. */
+ * While the switch is on, the record of a cleanup or finalizer stores a proxy instead of its argument. The collector
+ * does not search proxies. When marking has ended, the library marks the arguments itself, so it can tell which objects
+ * only they keep alive. Nothing else differs. */
 #ifndef HAPAX_ARGUMENT_PROXY_H
 #define HAPAX_ARGUMENT_PROXY_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* HAPAX_DEBUG=lost: finds values, tables, caches and weak pointers that a collection is about to take although their
- * addresses stand in memory of the program's: it is not searched, and the program may believe that it is.
+/* HAPAX_DEBUG=lost: finds values, tables, caches and weak pointers that a collection is about to free although their
+ * addresses are in memory of the program. This memory is not searched, but the program may believe that it is.
  *
- * While the switch is on, each thing's place of making is remembered, which takes some microseconds for each. */
+ * While the switch is on, the library records for each thing where it was made, which takes some microseconds. */
 #ifndef HAPAX_LOST_H
 #define HAPAX_LOST_H
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* HAPAX_DEBUG=cleanups, stats and threads: what collections find out, told on standard error.
+/* HAPAX_DEBUG=cleanups, stats and threads: prints what collections find, on standard error.
  *
- * A collection leaves its reports in memory of ours. A thread that the collector does not know prints them, and whoever
- * calls hapax_collect, so that they are out when that returns. */
+ * A collection leaves its reports in memory of the library. A thread that the collector does not know prints them. So
+ * does every thread that calls hapax_collect: its reports are printed when the call returns. */
 #ifndef HAPAX_DEBUG_REPORT_H
 #define HAPAX_DEBUG_REPORT_H
 
@@ -67,7 +67,7 @@ void debug_report_collected(const struct collection_report *report);
 /* reclaim_end: has what has come printed. */
 void debug_report_wake(void);
 
-/* Prints what has come, and waits for others who are at it. The caller owns nothing. */
+/* Prints all reports so far, and waits for other threads that print. The caller owns no lock. */
 void debug_report_print(void);
 
 /* Where the library was called from; the public function that asks was called from `caller`. */

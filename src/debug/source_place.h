@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What a code address is called. */
+/* The name of a code address. */
 #ifndef HAPAX_SOURCE_PLACE_H
 #define HAPAX_SOURCE_PLACE_H
 

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* HAPAX_DEBUG=stale: the use of an evicted value stops the program with the value's text.
+/* HAPAX_DEBUG=stale: if the program uses an evicted value, the library names the value and ends the program.
  *
- * A handle that stands where nobody searches for pointers outlives its value, and a new value soon has the same address: the
- * stale handle then equals the handle of another value. While the switch is on, each value has pages of its own. When it is
- * evicted, its pages are made inaccessible and not used again, until some thousands of others have been evicted after it.
+ * A handle in memory that is not searched outlives its value. Soon a new value has the same address, and the stale
+ * handle equals the handle of this other value. While the switch is on, each value has pages of its own. When the value
+ * is evicted, the library makes its pages inaccessible. It uses them again only after some thousands of other
+ * evictions.
  *
- * What is to be evicted is marked when everybody has seen that it is not, and unmarked again before the dead are settled:
- * so its memory outlives it. If finalizers of the collector's own bring anything back, everything in doubt lives on until
- * the next collection. Values that hold pointers are not watched, nor those that a table keeps. */
+ * The library marks a value that it is about to evict, once all parts of the collection have seen that it is unmarked,
+ * and unmarks it before the dead are settled: so the memory outlives the value. If finalizers of the collector bring
+ * anything back, everything in doubt lives until the next collection. Values that hold pointers are not watched, and
+ * neither are values that a table keeps. */
 #ifndef HAPAX_STALE_H
 #define HAPAX_STALE_H
 

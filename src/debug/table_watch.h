@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* HAPAX_DEBUG=tables: a line for each table at the end of the process: how many values live in it, how many were evicted, and
- * how many came again after that. Many that come again are a sign of a program that lets go of what it still needs.
+/* HAPAX_DEBUG=tables: at the end of the process, prints a line for each table: how many values live in it, how many
+ * were evicted, and how many came again after that. If many come again, the program drops handles that it still needs.
  *
- * A table that is watched has a struct watched_table, which outlives it. The hashes of evicted values are remembered, so a
- * new value with such a hash counts as one that comes again; of the most recent four millions, that is.
+ * Each table that is watched has a struct watched_table, which outlives it. The library remembers the hashes of the
+ * most recent four million evicted values. A new value with such a hash counts as one that comes again.
  *
  * Threads: any, beside collections. */
 #ifndef HAPAX_TABLE_WATCH_H

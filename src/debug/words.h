@@ -3,7 +3,7 @@
 #ifndef HAPAX_DEBUG_WORDS_H
 #define HAPAX_DEBUG_WORDS_H
 
-/* The library's start: answers each word that is not known with a line that lists those that are. */
+/* At the library's start: for each unknown word, prints a line that lists the known words. */
 void debug_words_check(void);
 
 #endif

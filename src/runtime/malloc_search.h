@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/* The search of malloc's memory: in a program that has never heard of the collector, a handle may stand anywhere a C or
- * C++ program puts a pointer, and stays alive.
+/* The search of malloc's memory. In a program that has never heard of the collector, a handle may be stored anywhere a
+ * C or C++ program stores a pointer, and keeps its value alive.
  *
- * Each collection looks through what malloc has handed out for words that are addresses of collected objects, and has
- * them marked. That takes a part of its time in proportion to malloc's memory, so collections become rarer with it.
+ * Each collection searches the blocks that malloc has handed out for addresses of collected objects, and has these
+ * objects marked. The time of a collection grows with malloc's memory, so collections become rarer as that memory
+ * grows.
  *
- * What belongs to malloc says malloc_memory.h.
+ * malloc_memory.h says which memory belongs to malloc.
  *
- * Threads: malloc_search_set from any; the rest inside a collection. Nothing is allocated there. */
+ * Threads: malloc_search_set from any; the rest only inside a collection. Nothing allocates there. */
 #ifndef HAPAX_MALLOC_SEARCH_H
 #define HAPAX_MALLOC_SEARCH_H
 

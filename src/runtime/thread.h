@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 /* Threads that use the library: known to the collector, with free objects of their own.
  *
- * Every public function that touches collected memory begins with thread_enter. The first call in a process starts
- * the library; the first in a thread makes the thread known; both are undone when the thread ends.
+ * Every public function that touches collected memory begins with thread_enter. The first call in a process starts the
+ * library. The first call in a thread makes the thread known to the collector. The end of the thread undoes that.
  *
- * A thread that somebody else has made known is a guest: whoever did may take it off at any time without telling us, for
- * example the collector at the end of a thread that it has started, before destructors of thread-local data run. So each
- * call of a guest makes sure, under the collector's lock. Once a guest was found taken off, it is made known by us, and
- * is like any other from then on. */
+ * A guest is a thread that other code has made known. This code may take the thread off at any time without telling us.
+ * For example, if the collector has started the thread, it takes it off at its end, before destructors of thread-local
+ * data run. So each call of a guest checks this, under the collector's lock. If a guest has been taken off, we make it
+ * known, and from then on it is a thread like any other. */
 #ifndef HAPAX_THREAD_H
 #define HAPAX_THREAD_H
 

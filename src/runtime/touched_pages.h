@@ -16,7 +16,7 @@ void touched_pages_begin(void);
 bool touched_page(uintptr_t address, uintptr_t end);
 /* Whether this system has guards. */
 bool touched_pages_may_be_guards(void);
-/* Whether it is a guard amidst its mapping: nobody can read it. */
+/* Whether the page is a guard inside its mapping, which cannot be read. */
 bool touched_page_is_guard(uintptr_t address, uintptr_t end);
 /* Calls visit for each run of touched pages in [start, end), whose ends need not be those of pages. To ask about guards takes
  * as long as searching the pages; blocks of glibc's have none. */

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Creations under way: for each key of each cache at most one, whose result all who want it share.
+/* Running creations: at most one for each key of each cache. All threads that want the key share its result.
  *
- * Whoever joins first leads: it creates and finishes, owning nothing meanwhile. Who joins until then waits, and is handed the
- * result. Flights and those who wait stand on the stacks of their threads, so nothing is allocated, and what a waiter is
- * handed is held from the moment it is handed over. */
+ * The thread that joins a flight first leads it: it creates the value and finishes the flight, and owns no lock
+ * meanwhile. A thread that joins later waits, and gets the result. Flights and waiting threads are on the stacks of
+ * their threads, so nothing is allocated. The value is held from the moment at which a waiting thread gets it. */
 #ifndef HAPAX_SINGLE_FLIGHT_H
 #define HAPAX_SINGLE_FLIGHT_H
 
@@ -34,12 +34,12 @@ enum single_flight_outcome {
 /* The caller has filled in what and where. The flight stays where it is until it has finished. The caller owns nothing. */
 enum single_flight_outcome single_flight_join(struct single_flight *flight, void **value, int *error);
 
-/* Hands the result to all who wait. The caller holds the value. */
+/* Passes the result to all waiting threads. The caller holds the value. */
 void single_flight_finish(struct single_flight *flight, void *value, int error);
 
 void single_flight_fork_prepare(void);
 void single_flight_fork_parent(void);
-/* Those who led or waited in other threads are gone. */
+/* The other threads, which led or waited, are gone. */
 void single_flight_fork_child(void);
 
 #endif

@@ -65,7 +65,7 @@ struct trie {
     /* The roots of the odd and the even levels, which differ while lines move out of one into the other. */
     struct trie_line *_Atomic roots[2];
     atomic_count *_Atomic shapes;       /* of each stripe: &shape while the trie is small */
-    trie_lives *lives;                  /* for who is in doubt */
+    trie_lives *lives;                  /* for objects in doubt */
 };
 
 /* What is left to free when the trie has died. Outside of collected memory, zeroed. */

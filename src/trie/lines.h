@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The lines of a trie, as its own files see them: which line is a hash's, who owns it, and how entries move from one to
- * another. */
+/* The lines of a trie, for the files of this folder: which line belongs to a hash, which thread owns it, and how
+ * entries move from one to another. */
 #ifndef HAPAX_TRIE_LINES_H
 #define HAPAX_TRIE_LINES_H
 
@@ -108,12 +108,12 @@ static inline atomic_count *trie_own_first_stripe(struct trie *trie)
     return trie_own_stripe_of(trie, 0);
 }
 
-/* Waits until all stripes of the trie are owned, as they have to be where its level changes: whoever owns one goes by it.
- * Answers what they are left with. */
+/* Waits until this thread owns all stripes of the trie. It must, to change the level: a thread that owns a stripe
+ * relies on the level. Returns the mask for trie_leave_stripes. */
 unsigned trie_own_all_stripes(struct trie *trie);
 void trie_leave_stripes(struct trie *trie, unsigned mask);
 
-/* Waits until this stripe is owned, whoever uses it. */
+/* Waits until this thread owns the stripe. */
 void trie_wait_and_own_stripe(atomic_count *version);
 
 /* ---- Changing it: the stripe is owned ---- */

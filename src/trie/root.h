@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Where the root of a trie lies.
+/* The memory of a trie's root.
  *
- * A small root is collected memory that is not searched; when it has to double, its lines move into one of twice the size,
- * and readers who are still in the old one keep it alive. A large root has memory of the system's: a region, of which a
- * part is in use and the rest reserved, in proportion to it, so that the root can double in place some times before its
- * lines have to move. Where the system has no region to give, a large root is collected memory, too. The regions of a trie
- * stay mapped as long as it lives, since nobody knows who still reads in them; but they give their memory back. */
+ * A small root is collected memory that is not searched. When it has to double, its lines move into a root of twice the
+ * size. Readers that are still in the old root keep it alive. A large root is in a region of the system's memory: one
+ * part is in use, and the rest is reserved in proportion to it, so that the root can double in place some times before
+ * its lines have to move. If the system has no region, a large root is collected memory too. The regions of a trie stay
+ * mapped as long as it lives, because a thread may still read in them, but they give their memory back. */
 #ifndef HAPAX_TRIE_ROOT_H
 #define HAPAX_TRIE_ROOT_H
 

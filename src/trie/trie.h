@@ -1,24 +1,25 @@
 /* SPDX-License-Identifier: MIT */
 /* A concurrent hash-trie of weak words.
  *
- * Shape. A trie is made of lines, each one cache line of eight words. Its root is one wide array of them: the low bits of a
- * hash choose the line, the top sixteen bits stand as a tag in the word, the rest of the word is the object's address: a
- * lookup touches the line and the object, nothing else. Three more bits name the word where an entry stands if it can,
- * and where a lookup looks first, so that the processor can fetch the object before it has compared anything. A line that
- * overflows becomes a level of the trie: its last word links to two lines below it, and the highest bit of the hash in
- * which the entries that met there differ chooses one. Only entries that agree in all 64 bits stand in a list.
+ * Shape. A trie is made of lines, each one cache line of eight words. Its root is one wide array of them. The low bits
+ * of a hash choose the line. A word holds the top sixteen bits of the hash as a tag, and the object's address. So a
+ * lookup touches only the line and the object. Three more bits name the favourite word: an entry is stored there if it
+ * is free, and a lookup looks there first, so that the processor can fetch the object before it has compared anything.
+ * If a line overflows, it becomes a level of the trie: its last word links to two lines below it. The highest bit of
+ * the hash in which the entries of the line differ chooses one of the two. Only entries that agree in all 64 bits are
+ * in a list.
  *
  * Growth. The root has 2^level lines. It grows by linear hashing (Litwin 1980): one line after the other is split into
- * itself and one half the root further up. Each stripe of the trie, a lock that owns every 64th run of eight lines, keeps
- * its own account of how far that has gone, and whoever owns it splits its next lines; so no thread has to come to an end
- * with anything for the others to go on, and a fork finds nothing halfway. A small trie has one line, in its own memory,
- * and one stripe; its lines move into a root of twice the size as they are split. A large root doubles in place, as long
- * as its region has room, and then moves out in the same way (root.h). Merging goes back, in place, by the same account.
- * No line that a reader may have found is ever unmapped while the trie lives.
+ * itself and one half the root further up. Each stripe of the trie, a lock that owns every 64th run of eight lines,
+ * keeps its own account of how far it has split its lines, and the thread that owns it splits the next ones. So no
+ * thread waits until another has finished its part, and a fork finds nothing halfway. A small trie has one line, in its
+ * own memory, and one stripe; its lines move into a root of twice the size as they are split. A large root doubles in
+ * place, as long as its region has room, and then moves out in the same way (root.h). Merging goes back, in place, by
+ * the same account. No line that a reader may have found is ever unmapped while the trie lives.
  *
- * Words. 0: empty. Bit 1: link. Else tag | address, and bit 0: tentative, that is, the collection that runs has
- * found the object unmarked and has not settled yet whether it survives. The collection finds that out while the world
- * runs; readers go by the epoch (epoch.h). The trie does not keep its objects alive.
+ * Words. 0: empty. Bit 1: link. Else tag | address, and bit 0: tentative, that is, the collection that runs has found
+ * the object unmarked and has not settled yet whether it survives. The collection finds that out while the world runs;
+ * readers go by the epoch (epoch.h). The trie does not keep its objects alive.
  *
  * Guarantees.
  *  (a) A hit takes no lock, writes nothing, and is valid wherever and whenever it is found: the object was alive when the
@@ -35,8 +36,9 @@
  *      will lead to when the step that runs has ended: one of two lines at any time.
  *  (e) Eviction is the settling step's store of 0 over the tentative word, which nobody else changes. It takes no lock.
  *
- * Where words are read: trie_look_at (a quick hit), trie_read (a search, what moves). Where they are moved: trie_split_line,
- * trie_move_entries, pull_up, append_node. Where they are doubted and settled: trie_doubt, trie_settle.
+ * Where words are read: trie_look_at (a quick hit), trie_read (a search, what moves). Where they are moved:
+ * trie_split_line, trie_move_entries, pull_up, append_node. Where they are doubted and settled: trie_doubt,
+ * trie_settle.
  *
  * The caller waits for the collector, never the trie while it owns anything. */
 #ifndef HAPAX_TRIE_H

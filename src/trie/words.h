@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the words of a line mean to those who change them, and how many lines and stripes a trie has: for the files of this
- * folder. */
+/* What the words of a line mean to the code that changes them, and how many lines and stripes a trie has: for the
+ * files of this folder. */
 #ifndef HAPAX_TRIE_WORDS_H
 #define HAPAX_TRIE_WORDS_H
 

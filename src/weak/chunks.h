@@ -53,7 +53,7 @@ struct slab {
     unsigned used;
 };
 
-/* The chunk in which those who have this lane take words; NULL: none, or one that was taken out. */
+/* The chunk in which the threads of this lane take words; NULL: none, or one that was taken out. */
 struct lane {
     struct chunk *_Atomic open;
 };

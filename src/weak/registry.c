@@ -401,8 +401,8 @@ static void ask_all(void *data)
             question->answer = registry->kind->type_of(registry->context, question->object);
 }
 
-/* Who asks waits for the owners of stripes while he holds up the collector. A fork owns them all, and waits for the
- * collector: it begins when nobody asks. */
+/* A thread that asks holds up the collector while it waits for the owners of stripes. A fork owns all stripes, and waits
+ * for the collector. So it takes this lock first: it begins while no thread asks. */
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 
 const char *registry_type_of(const void *object)

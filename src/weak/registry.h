@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-/* Registries: the objects of one owner, a word each, in the order in which they were made.
+/* Registries: the objects of one owner, one word each, in the order in which they were made.
  *
- * The collector tells only of single objects whether they are marked, so each collection asks for every object that
- * has weak words; in allocation order that costs a few nanoseconds an object. One function pair serves all objects of
- * a registry: what would be a record with a function and an argument for each object is a word here.
+ * The collector only tells whether a single object is marked. So each collection asks for every object that has weak
+ * words; in allocation order this costs a few nanoseconds for each. One pair of functions serves all objects of a
+ * registry: an object needs one word here instead of a record with a function and an argument.
  *
- * A word is, at any time, one of
+ * At any time, a word is one of
  *     0         reserved by a thread that has not stored its object yet
- *     object    lives, as far as the last collection knows
- *     entry     odd: found unmarked by the collection that runs, and what `doubt` answered for it
+ *     object    alive, as far as the last collection knows
+ *     entry     odd: the running collection has found the object unmarked; the entry is what `doubt` returned for it
  *     HOLE      nothing: never stored, or evicted
- * and moves object -> entry -> object | HOLE. Only decide and reclaim_end change words that are stored.
+ * and changes from object to entry, then to object or HOLE. Only decide and reclaim_end change words that are stored.
  *
- * Threads: registry_reserve and what follows it beside everything; the two collection steps inside their hook only, beside
- * everything as well.
- * Memory: collected objects, in proportion to what the registry holds, which each collection marks (chunks.h). Nothing here
- * keeps an object alive, except where the registry keeps its values. */
+ * Threads: registry_reserve and the functions after it are safe beside everything. The two collection steps run only
+ * inside their hook, also beside everything.
+ * Memory: collected objects, in proportion to what the registry holds. Each collection marks them (chunks.h). Nothing
+ * here keeps an object alive, unless the registry keeps its values. */
 #ifndef HAPAX_REGISTRY_H
 #define HAPAX_REGISTRY_H
 
@@ -34,10 +34,10 @@ struct registry *registry_new(const struct registry_kind *kind, void *owner, voi
 /* What is left to destroy when the owner has died; given to kind->destroy. */
 void *registry_outside(struct registry *registry);
 
-/* A word for an object that is about to be published, or NULL with ENOMEM. Afterwards nothing can fail: the caller, who
- * holds the object, stores it and says so with registry_filled, or gives the word back with registry_cancel. An
- * iteration visits the object from the moment it is stored.
- * Threads with different lanes (any number) rarely share a cache line. */
+/* A word for an object that is about to be published, or NULL with ENOMEM. Afterwards nothing can fail. The caller
+ * holds the object. It stores the object and calls registry_filled, or gives the word back with registry_cancel. An
+ * iteration visits the object from the moment it is stored. Threads with different lanes (any number) rarely share a
+ * cache line. */
 atomic_word *registry_reserve(struct registry *registry, unsigned lane);
 void registry_filled(struct registry *registry, atomic_word *word);
 void registry_cancel(struct registry *registry, atomic_word *word);
@@ -64,12 +64,13 @@ bool registry_each(struct registry *registry, bool (*visit)(void *object, void *
 
 /* What an object of any owner's is called, as its kind's `type_of` says; NULL: it is nobody's. */
 const char *registry_type_of(const void *object);
-/* While no collection runs and none can start: whether the object stands in this registry. Looks at each word. */
+/* While no collection runs and none can start: whether the object is in this registry. Looks at each word. */
 bool registry_contains(struct registry *registry, const void *object);
 
 /* Calls `care` for those whose objects were evicted since. The caller is a known thread that owns nothing. */
 void registry_care(void);
-/* The same, and waits for those who are at it; amidst care itself, in a foreign finalizer, neither does anything. */
+/* The same, and waits for threads that do it now. Inside `care` itself, in a foreign finalizer, neither does
+ * anything. */
 void registry_wait_cared(void);
 /* reclaim_end: whether there is any. */
 bool registry_wants_care(void);
@@ -94,14 +95,15 @@ uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
 /* How many registries the steps have passed over so far to take others out of the list. */
 extern size_t registry_passed;
 
-/* What the calling thread is amidst. */
+/* Which of these the calling thread is inside of. */
 struct registry_amidst {
     struct iteration *iterations;   /* calls of registry_each, the innermost first */
     bool care;                      /* registry_care */
 };
 extern _Thread_local struct registry_amidst registry_amidst;
 
-/* Around a fork: nobody is amidst a change of a registry, and nobody asks. Before trie_fork_prepare. */
+/* Around a fork: no thread is in the middle of a change of a registry, or of a question to the collector. Before
+ * trie_fork_prepare. */
 void registry_fork_prepare(void);
 void registry_fork_parent(void);
 void registry_fork_child(void);

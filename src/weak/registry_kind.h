@@ -33,17 +33,17 @@ struct registry_kind {
     bool doubts_with_owner;
     /* decide: has the processor fetch what `doubt` will touch of this object. May be NULL. */
     void (*prefetch)(void *context, const void *object);
-    /* reclaim_end: gives the object back where it has survived after all, or NULL where it was evicted. */
+    /* reclaim_end: returns the object if it has survived after all, or NULL if it was evicted. */
     void *(*settle)(void *owner, uintptr_t entry);
     /* reclaim_end: the owner itself is gone, only `outside` is left of it. */
     void (*destroy)(void *outside);
-    /* While no collection runs and none can start: what this object, whoever it belongs to, is called where it is one of
-     * the owner's, else NULL. NULL function: nobody asks. */
+    /* While no collection runs and none can start: the name of the object's type if the owner has the object, else
+     * NULL. NULL function: never called. */
     const char *(*type_of)(void *context, const void *object);
-    /* mark_end: whether an unmarked object is lost to those who hold its address, and what it is called. NULL function:
-     * nobody holds any. */
+    /* mark_end: whether an unmarked object is lost although the program may hold its address, and its name. NULL
+     * function: the program holds none. */
     bool (*describe)(void *context, const void *object, struct registry_description *description);
-    const char *owner_name;     /* NULL: nobody holds owners' addresses */
+    const char *owner_name;     /* NULL: the program holds no addresses of owners */
     /* Some time after objects were evicted, outside of everything: the context is held. May be NULL. */
     void (*care)(void *context);
 };

@@ -46,15 +46,15 @@ static inline void weak_word_doubt(atomic_word *word)
         store_release(word, seen | WEAK_WORD_TENTATIVE);    /* release: a thread that sees a later store sees this one */
 }
 
-/* reclaim_end: whether the object with this base lives on, for those who hold it weakly: one that waits for its
- * finalizer does not. */
+/* reclaim_end: whether weak pointers to the object with this base stay valid. They do not if the object waits for its
+ * finalizer. */
 static inline bool weak_word_settle(atomic_word *word, const void *base)
 {
     uintptr_t seen = load_relaxed(word);
     if (seen == 0)
         return false;
     bool lives = collector_survived(base) && !finalizer_condemned(base);
-    /* Nobody else writes a tentative word. Release: pairs with the load of a reader who finds it settled. */
+    /* Nobody else writes a tentative word. Release: pairs with the load of a reader that finds it settled. */
     store_release(word, lives ? seen & ~WEAK_WORD_TENTATIVE : 0);
     return lives;
 }
