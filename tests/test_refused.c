@@ -110,7 +110,7 @@ static const struct mistake {
     {pin_null, "hapax_pin", EINVAL, "NULL"},
     {pin_foreign, "hapax_pin", EINVAL, "neither"},
     {roots_null, "hapax_add_roots", EINVAL, "NULL"},
-    {roots_around_the_end, "hapax_add_roots", EINVAL, "around"},
+    {roots_around_the_end, "hapax_add_roots", EINVAL, "beyond the end"},
     {weak_foreign, "hapax_weak_make", EINVAL, "neither"},
     {cleanup_null, "hapax_add_cleanup", EINVAL, "pointer is NULL"},
     {cleanup_of_nothing, "hapax_add_cleanup", EINVAL, "function is NULL"},
