@@ -16,7 +16,7 @@ fi
 # build STANDARD OPTIMIZATION SOURCE
 build() {
   # shellcheck disable=SC2086
-  $CXX -std="$1" $strict "$2" -I "$top_srcdir/include" -o "$scratch/program" "$top_srcdir/$3" $TEST_FLAGS $libraries -pthread
+  $CXX -std="$1" $strict -I "$top_srcdir/include" -o "$scratch/program" "$top_srcdir/$3" $TEST_FLAGS "$2" $libraries -pthread
 }
 
 # throws FUNCTION: the exception ends the program where it is thrown, and does not cross the library.
