@@ -173,6 +173,7 @@ hapax_core_sources = \
 	src/weak/churn.h \
 	src/weak/registry.c \
 	src/weak/registry.h \
+	src/weak/registry_care.c \
 	src/weak/registry_kind.h \
 	src/weak/registry_steps.c \
 	src/weak/weak_set.c \

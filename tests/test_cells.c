@@ -5,6 +5,7 @@
 #include "dying.h"
 
 #include "weak/cell.h"
+#include "weak/chunks.h"
 
 #include <criterion/criterion.h>
 
@@ -124,4 +125,26 @@ Test(cells, of_dead_objects_go_while_they_wait_to_leave)
     collect();
     collect();
     cr_expect_leq(cells(), before - MOST(MANY));
+}
+
+Test(cells, threads_write_to_lines_of_their_own)
+{
+    cr_assert_eq(hapax_init(), 0);
+    enum { N = 2 * LARGE_FROM + 10 * MOST_WORDS };
+    hapax_weak *all = hapax_alloc(N * sizeof *all);
+    void **theirs = hapax_alloc(N * sizeof *theirs);
+    for (size_t i = 0; i < N; i++) {
+        theirs[i] = hapax_alloc(16);
+        all[i] = hapax_weak_make(theirs[i]);
+        cr_assert_not_null(all[i]);
+    }
+    unsigned large = 0;
+    FOR_EACH_CHUNK(chunk, load_relaxed(&weak_cells)->registry)
+    {
+        large += chunk->has_page;
+        cr_expect(!chunk->has_page || (uintptr_t)chunk % LINE_BYTES == 0, "a chunk of a page begins amidst a line");
+    }
+    cr_expect_geq(large, 10);
+    hapax_keep_alive(all);
+    hapax_keep_alive(theirs);
 }

@@ -84,6 +84,33 @@ Test(registry, is_as_small_as_what_it_holds)
     cr_expect_eq(registry_count(registry), registry_estimate(registry), "a small registry knows");
 }
 
+/* In how many pages threads of many lanes take words. */
+static size_t open_lanes(struct registry *registry)
+{
+    atomic_word *words[MOST_LANES];
+    size_t pages = 0;
+    for (unsigned i = 0; i < MOST_LANES; i++) {
+        words[i] = registry_reserve(registry, i);
+        cr_assert_not_null(words[i]);
+        bool is_new = true;
+        for (unsigned j = 0; j < i; j++)
+            is_new = is_new && (uintptr_t)words[i] / PAGE_BYTES != (uintptr_t)words[j] / PAGE_BYTES;
+        pages += is_new;
+    }
+    for (unsigned i = 0; i < MOST_LANES; i++)
+        registry_cancel(registry, words[i]);
+    return pages;
+}
+
+Test(registry, opens_lanes_as_it_grows)
+{
+    struct registry *registry = new_registry();
+    put_many(registry, LARGE_FROM + 2 * MOST_WORDS);
+    cr_expect_eq(open_lanes(registry), LEAST_LANES);
+    put_many(registry, MOST_LANES * A_LANE + LARGE_FROM);
+    cr_expect_eq(open_lanes(registry), MOST_LANES);
+}
+
 Test(pages, gives_back_nothing_but_what_it_is_told_to)
 {
     char *start = pages_alloc(3 * PAGE_BYTES);

@@ -17,18 +17,21 @@
 
 enum {
     HOLE = 2,               /* even, and no object's address */
-    LANES = 16,
+    LINE_BYTES = 64,        /* what processors exchange at once */
+    LEAST_LANES = 16, MOST_LANES = 64,  /* of a large registry */
 #ifndef HAPAX_HARD_TESTS
     FIRST_WORDS = 10,       /* in the registry itself */
     FEWEST_WORDS = 16,
     MOST_WORDS = 504,       /* of a chunk: a page of the collector's, and of the system's */
     LARGE_FROM = 4096,      /* objects: fewer share one chunk, whatever their lanes, and need no pages */
+    A_LANE = 256,           /* objects for each lane: each may have a chunk that is nearly empty */
     PAGES_AT_ONCE = 16,
 #else
     FIRST_WORDS = 2,
     FEWEST_WORDS = 4,
     MOST_WORDS = 60,
     LARGE_FROM = 256,
+    A_LANE = 16,
     PAGES_AT_ONCE = 3,
 #endif
 };
@@ -58,17 +61,24 @@ struct lane {
     struct chunk *_Atomic open;
 };
 
+/* More of them are used as the registry grows. */
+struct lanes {
+    atomic_uint used;               /* a power of two */
+    struct lane of[MOST_LANES];
+};
+
+/* The first line is what every insert reads; threads that insert seldom write it. */
 struct registry {
     const struct registry_kind *kind;
     struct registry *_Atomic next;
     void *owner;              /* not seen by the collector, as everything here */
     void *context;
     void *_Atomic *keep;
-    struct chunk *_Atomic chunks;   /* the newest */
     struct lane only_lane;          /* as long as there are no others */
-    struct lane *_Atomic lanes;
-    struct chunk *_Atomic spare;
+    struct lanes *_Atomic lanes;
     struct slab *_Atomic slabs;     /* the newest */
+    struct chunk *_Atomic chunks;   /* the newest */
+    struct chunk *_Atomic spare;
     atomic_count evicted;
     atomic_count rounds;      /* words taken, counted by REGISTRY_ROUND and at the end of each chunk, less those given back */
     atomic_uint iterators;    /* while not 0, no word changes its place */
@@ -78,6 +88,7 @@ struct registry {
     struct chunk first;       /* its room is 0 where the registry keeps its values */
     atomic_word first_words[FIRST_WORDS];
 };
+static_assert(offsetof(struct registry, chunks) == LINE_BYTES, "what inserts write is not in the first line");
 static_assert(offsetof(struct registry, first_words) == offsetof(struct registry, first) + sizeof(struct chunk),
               "the words of the first chunk follow it");
 
@@ -90,6 +101,8 @@ extern struct registry *_Atomic registry_list;
 
 /* Some registry wants care. */
 extern atomic_bool registry_care_wanted;
+/* In the child of a fork: the other threads amidst registry_care are not there. */
+void registry_care_fork_child(void);
 
 /* for (each chunk of the registry that has words, the newest first). Acquire: pairs with put_in. */
 #define FOR_EACH_CHUNK(chunk, registry)                                                                               \
@@ -102,10 +115,16 @@ static inline unsigned words_taken(struct chunk *chunk)
     return used < chunk->room ? used : chunk->room;
 }
 
+/* With its words behind it. */
 static inline size_t chunk_bytes(unsigned room)
 {
     return sizeof(struct chunk) + room * sizeof(atomic_word);
 }
+
+/* Of a chunk whose words stand in a page: threads with other lanes write to the next one, so it has a line to itself. Objects
+ * of this size begin at a line: the collector adds a byte, and divides a page into objects of one size. */
+enum { CHUNK_ALONE_BYTES = LINE_BYTES - 1 };
+static_assert(sizeof(struct chunk) <= CHUNK_ALONE_BYTES, "a chunk fits a line, and a byte behind it");
 static_assert(sizeof(struct chunk) + MOST_WORDS * sizeof(atomic_word) < PAGE_BYTES, "a chunk fits a page, and a byte behind it");
 
 #endif

@@ -78,7 +78,7 @@ static bool is_large(struct registry *registry)
 static struct chunk *new_chunk(struct registry *registry, bool has_page)
 {
     unsigned room = room_wanted(registry);
-    size_t bytes = has_page ? sizeof(struct chunk) : chunk_bytes(room);
+    size_t bytes = has_page ? (size_t)CHUNK_ALONE_BYTES : chunk_bytes(room);
     struct chunk *chunk = registry->keep != NULL ? collector_alloc_scanned(bytes) : collector_alloc_plain(bytes);
     if (chunk == NULL)
         return NULL;
@@ -98,11 +98,13 @@ static struct slab *new_slab(void)
     return slab->pages != NULL ? slab : NULL;
 }
 
-static struct lane *new_lanes(void)
+static struct lanes *new_lanes(void)
 {
-    struct lane *lanes = collector_alloc_plain(LANES * sizeof *lanes);
-    if (lanes != NULL)
-        memset((void *)lanes, 0, LANES * sizeof *lanes);
+    struct lanes *lanes = collector_alloc_plain(sizeof *lanes);
+    if (lanes != NULL) {
+        memset((void *)lanes, 0, sizeof *lanes);
+        store_relaxed(&lanes->used, (unsigned)LEAST_LANES);
+    }
     return lanes;
 }
 
@@ -143,19 +145,28 @@ static bool give_page(struct registry *registry, struct chunk *chunk)
 }
 
 /* Who has lane 0 goes on with the chunk that all have shared. */
-static void part(struct registry *registry, struct lane *lanes)
+static void part(struct registry *registry, struct lanes *lanes)
 {
     if (load_relaxed(&registry->lanes) != NULL)
         return;
-    store_relaxed(&lanes[0].open, load_relaxed(&registry->only_lane.open));
+    store_relaxed(&lanes->of[0].open, load_relaxed(&registry->only_lane.open));
     store_release(&registry->lanes, lanes);   /* release: they are filled in */
+}
+
+/* Threads that have shared a lane part, each with a chunk of its own. Relaxed: all lanes are there from the beginning. */
+static void widen(struct registry *registry)
+{
+    struct lanes *lanes = load_relaxed(&registry->lanes);
+    unsigned used = lanes != NULL ? load_relaxed(&lanes->used) : MOST_LANES;
+    if (used < MOST_LANES && registry_estimate(registry) >= 2 * (uint64_t)used * A_LANE)
+        store_relaxed(&lanes->used, 2 * used);
 }
 
 /* What a chunk that is opened may need. */
 struct supply {
     struct chunk *chunk;
     struct slab *slab;
-    struct lane *lanes;
+    struct lanes *lanes;
 };
 
 /* False: a slab is wanted. What it leaves is not needed. */
@@ -176,6 +187,7 @@ static bool open_with(struct registry *registry, struct lane *lane, struct suppl
     }
     if (supply->lanes != NULL)
         part(registry, supply->lanes);
+    widen(registry);
     return true;
 }
 
@@ -208,8 +220,8 @@ static bool open_chunk(struct registry *registry, struct lane *lane)
 
 static inline struct lane *lane_of(struct registry *registry, unsigned number)
 {
-    struct lane *lanes = load_acquire(&registry->lanes);   /* acquire: pairs with part */
-    return lanes != NULL ? &lanes[number % LANES] : &registry->only_lane;
+    struct lanes *lanes = load_acquire(&registry->lanes);   /* acquire: pairs with part */
+    return lanes != NULL ? &lanes->of[number & (load_relaxed(&lanes->used) - 1)] : &registry->only_lane;
 }
 
 /* A word of the lane's chunk; NULL: it is full. */
@@ -280,8 +292,8 @@ uint64_t registry_bytes(struct registry *registry)
 {
     uint64_t bytes = sizeof *registry;
     FOR_EACH_CHUNK(chunk, registry)
-        bytes += chunk->has_page ? sizeof *chunk + PAGE_BYTES : chunk != &registry->first ? chunk_bytes(chunk->room) : 0;
-    return bytes + (load_relaxed(&registry->lanes) != NULL ? LANES * sizeof(struct lane) : 0);
+        bytes += chunk->has_page ? CHUNK_ALONE_BYTES + PAGE_BYTES : chunk != &registry->first ? chunk_bytes(chunk->room) : 0;
+    return bytes + (load_relaxed(&registry->lanes) != NULL ? sizeof(struct lanes) : 0);
 }
 
 /* ---- Iteration ---- */
@@ -414,66 +426,6 @@ const char *registry_type_of(const void *object)
     return question.answer;
 }
 
-/* ---- Care ---- */
-
-atomic_bool registry_care_wanted;
-static atomic_uint carers;   /* threads amidst registry_care */
-
-struct care {
-    struct registry *registry;
-    void *owner;
-};
-
-/* No collection runs, so all owners are settled: those that are left live, and this one is held from here on. */
-static void find_one(void *data)
-{
-    struct care *care = data;
-    struct registry *registry = load_acquire(&registry_list);
-    while (registry != NULL && !load_relaxed(&registry->wants_care))
-        registry = load_acquire(&registry->next);
-    if (registry != NULL)
-        store_relaxed(&registry->wants_care, false);
-    care->registry = registry;
-    care->owner = registry != NULL ? registry->owner : NULL;
-}
-
-void registry_care(void)
-{
-    /* A foreign finalizer may call from amidst it. */
-    if (registry_amidst.care)
-        return;
-    int cancellation = cancellation_off();
-    registry_amidst.care = true;
-    add_relaxed(&carers, 1u);
-    while (atomic_exchange_explicit(&registry_care_wanted, false, memory_order_relaxed)) {
-        for (struct care care;;) {
-            collector_exclude(find_one, &care);
-            if (care.registry == NULL)
-                break;
-            care.registry->kind->care(care.registry->context);
-            keep_reachable(care.owner);
-        }
-    }
-    sub_release(&carers, 1u);   /* release: pairs with registry_wait_cared */
-    registry_amidst.care = false;
-    cancellation_restore(cancellation);
-}
-
-void registry_wait_cared(void)
-{
-    /* Two that waited for each other amidst it would wait for ever. */
-    if (registry_amidst.care)
-        return;
-    registry_care();
-    for (unsigned turns = 0; load_acquire(&carers) != 0;) /* acquire: what the others did is seen */
-        sync_wait_step(&turns);
-}
-
-bool registry_wants_care(void)
-{
-    return load_relaxed(&registry_care_wanted);
-}
-
 /* ---- Around a fork ---- */
 
 void registry_fork_prepare(void)
@@ -491,7 +443,7 @@ void registry_fork_parent(void)
 void registry_fork_child(void)
 {
     /* Of what threads are amidst, only this one's goes on. */
-    store_relaxed(&carers, registry_amidst.care);
+    registry_care_fork_child();
     for (struct registry *registry = load_relaxed(&registry_list); registry != NULL;
          registry = load_relaxed(&registry->next))
         store_relaxed(&registry->iterators, 0u);

@@ -236,10 +236,10 @@ static void close_lane(struct lane *lane, struct chunk *chunk)
 /* Takes an empty chunk out of its registry, where `before` is the newer one, or NULL; answers it. */
 static struct chunk *take_out(struct registry *registry, struct chunk *chunk, struct chunk *before)
 {
-    struct lane *lanes = load_acquire(&registry->lanes);   /* acquire: they are filled in */
+    struct lanes *lanes = load_acquire(&registry->lanes);   /* acquire: they are filled in */
     close_lane(&registry->only_lane, chunk);
-    for (unsigned i = 0; lanes != NULL && i < LANES; i++)
-        close_lane(&lanes[i], chunk);
+    for (unsigned i = 0; lanes != NULL && i < MOST_LANES; i++)
+        close_lane(&lanes->of[i], chunk);
     struct chunk *older = load_relaxed(&chunk->next), *expected = chunk;
     if (before == NULL) {
         if (cas_acq_rel(&registry->chunks, &expected, older))   /* acquire: the links of what was pushed are seen */
