@@ -2,12 +2,15 @@
 /* What <hapax.hpp> costs over the functions of C that it calls, in instructions.
 
    Each loop stands here twice, through the functions of C and through the C++
-   types. Callgrind counts what is below `counted`, which runs one of them.
+   types. Callgrind counts what is below `c_turns` and below `cxx_turns`, both
+   in one run, since the places of values differ from run to run, and in turn,
+   since tables grow: the first, the third ... of what it dumps is of C.
 
-   Arguments: the loop, the way (c or cxx), and how many turns. Prints how many
-   operations were counted; exit status 1 if a turn gave a wrong result. */
+   Arguments: the loop, and how many turns. Prints how many operations were
+   counted each way; exit status 1 if a turn gave a wrong result. */
 #include <hapax.hpp>
 
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -23,7 +26,7 @@ struct point {
 
 HAPAX_DEFINE_HANDLE(c_point, struct point);
 
-std::vector<std::string> known, fresh;
+std::vector<std::string> known, fresh, fresh_cxx;
 std::vector<hapax_handle> handles;                 /* of the known texts */
 std::vector<hapax::handle<>> cxx_handles;
 std::vector<hapax::weak<hapax::handle<>>> weak;
@@ -67,7 +70,7 @@ void new_c(std::size_t i)
 
 void new_cxx(std::size_t i)
 {
-    cxx_handles[i] = hapax::handle<>(fresh[i]);
+    cxx_handles[i] = hapax::handle<>(fresh_cxx[i]);
 }
 
 void typed_c(std::size_t i)
@@ -135,11 +138,12 @@ const struct {
 
 void prepare(std::size_t count)
 {
-    for (auto *texts : {&known, &fresh})
+    for (auto *texts : {&known, &fresh, &fresh_cxx})
         texts->reserve(count);
     for (std::size_t i = 0; i < count; i++) {
         known.push_back("value number " + std::to_string(i));
         fresh.push_back("another value, number " + std::to_string(i));
+        fresh_cxx.push_back("a third value, number " + std::to_string(i));
         cxx_handles.emplace_back(known[i]);
         handles.push_back(cxx_handles[i].get());
         weak.emplace_back(cxx_handles[i]);
@@ -153,27 +157,47 @@ void prepare(std::size_t count)
 
 } /* namespace */
 
-/* What callgrind counts. It has to return by itself: callgrind does not see the end of a function that jumps. */
-extern "C" __attribute__((noinline)) void counted(loop turns, std::size_t begin, std::size_t end)
+/* What callgrind counts. They have to return by themselves: callgrind does not see the end of a function that jumps. And the
+ * compiler must not make one of the two. */
+extern "C" __attribute__((noinline)) void c_turns(loop turns, std::size_t begin, std::size_t end)
 {
     turns(begin, end);
-    __asm__ volatile("" ::: "memory");
+    __asm__ volatile("# C" ::: "memory");
+}
+
+extern "C" __attribute__((noinline)) void cxx_turns(loop turns, std::size_t begin, std::size_t end)
+{
+    turns(begin, end);
+    __asm__ volatile("# C++" ::: "memory");
+}
+
+/* Where callgrind dumps what it has counted since the last time. */
+extern "C" __attribute__((noinline)) void boundary()
+{
+    __asm__ volatile("# dump" ::: "memory");
 }
 
 int main(int argc, char **argv)
 {
-    if (argc != 4)
+    if (argc != 3)
         return 2;
-    const std::size_t count = std::strtoul(argv[3], nullptr, 10);
+    const std::size_t count = std::strtoul(argv[2], nullptr, 10);
     /* What the first turns cost, of whatever is made once, is not counted. */
     constexpr std::size_t warm = 100;
     for (const auto &each : loops) {
         if (std::strcmp(each.name, argv[1]) != 0 || count <= warm)
             continue;
-        const loop turns = std::strcmp(argv[2], "c") == 0 ? each.c : each.cxx;
         prepare(count);
-        turns(0, warm);
-        counted(turns, warm, count);
+        each.c(0, warm);
+        each.cxx(0, warm);
+        constexpr std::size_t block = 50;
+        for (std::size_t begin = warm; begin < count; begin += block) {
+            const std::size_t end = std::min(begin + block, count);
+            c_turns(each.c, begin, end);
+            boundary();
+            cxx_turns(each.cxx, begin, end);
+            boundary();
+        }
         std::printf("%zu\n", count - warm);
         return wrong;
     }
