@@ -235,6 +235,11 @@ void collector_fork_child(void)
 {
 }
 
+void collector_set_first_base(uintptr_t base)
+{
+    (void)base;
+}
+
 int collector_register_thread(void)
 {
     return world_register();

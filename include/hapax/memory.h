@@ -167,8 +167,9 @@ HAPAX_API void hapax_unpin(const void *pointer);
 /*
  * Adds a root range. The collector searches the range for aligned pointers, and
  * does not free the objects that they point to. Use it for mapped or shared
- * memory that holds handles. You may add any number of ranges, and they may
- * overlap. Remove a range before you free or unmap its memory.
+ * memory that holds handles, and for the mapped stack of a coroutine, without
+ * its guard page. You may add any number of ranges, and they may overlap.
+ * Remove a range before you free or unmap its memory.
  *
  *   start   first byte of the range
  *   size    bytes in it; the collector searches only its whole aligned words

@@ -56,6 +56,9 @@ static atomic_bool is_ours;
 /* What has to be added to a size, so that a pointer one past the end leads to no neighbour. */
 static size_t end_byte;
 
+/* Where this thread's stack ends as long as the collector knows no better; NULL: where the system says. */
+static _Thread_local struct GC_stack_base first_base;
+
 /* This thread ran GC_INIT on our behalf. bdwgc takes it for the main one and makes it known by itself. */
 static _Thread_local bool is_starter;
 
@@ -201,6 +204,9 @@ int collector_start(const struct collector_hooks *our_hooks)
         /* A fork that comes beside this waits for it, and then calls the collector's own part by our hands. */
         store_release(&is_ours, true);
         GC_set_handle_fork(0);
+        /* bdwgc begins with a collection. */
+        if (first_base.mem_base != NULL)
+            GC_set_stackbottom(NULL, &first_base);
         GC_INIT();
         is_starter = true;
     } else if (!load_relaxed(&is_ours) && !GC_thread_is_registered()) {
@@ -273,6 +279,11 @@ static void let_signals_through(void)
     pthread_sigmask(SIG_SETMASK, &blocked, NULL);
 }
 
+void collector_set_first_base(uintptr_t base)
+{
+    first_base = (struct GC_stack_base){.mem_base = (void *)base};
+}
+
 int collector_register_thread(void)
 {
     static _Thread_local struct GC_stack_base base;
@@ -281,7 +292,7 @@ int collector_register_thread(void)
         return -1;
     }
     /* Asked in no other way: the collector may still list a thread whose end it has seen. */
-    bool is_new = GC_register_my_thread(&base) == GC_SUCCESS;
+    bool is_new = GC_register_my_thread(first_base.mem_base != NULL ? &first_base : &base) == GC_SUCCESS;
     static _Thread_local bool were_let_through;
     if (is_new || !were_let_through)
         let_signals_through();

@@ -58,6 +58,9 @@ bool collector_is_ours(void);
  * before our own marker gets something to do. */
 void collector_watch(void);
 
+/* From now on the calling thread, which runs on a stack of the program's making, is made known or starts the collector
+ * with a stack that ends at this address. 0: at the end of the stack that the system knows of. */
+void collector_set_first_base(uintptr_t base);
 /* Makes the calling thread known. 1: it was not known before, and the library takes it off at its end; 0: other code
  * has made it known; -1 with errno: it cannot be made known. May be called again, because the other code may have
  * taken the thread off. */
@@ -65,7 +68,7 @@ int collector_register_thread(void);
 void collector_unregister_thread(void);
 /* The collector's handle of the calling thread, which is known, and the highest address of its stack. */
 void *collector_stack(uintptr_t *base);
-/* Only inside push_stacks: where this thread's stack ends. */
+/* Only inside collector_exclude, before_stacks and after_stacks: where this thread's stack ends. */
 void collector_set_stack_base(void *handle, uintptr_t base);
 
 /* Around a fork, of a collector that is ours: innermost. Another one sees to it itself. */

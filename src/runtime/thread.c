@@ -115,35 +115,78 @@ static bool is_main_thread(void)
     return own_number() == getpid();
 }
 
-/* The lowest address of the calling thread's stack, which ends at `base`; 0 where that is not the stack that the system
- * knows of: the thread is on another one. */
-static uintptr_t lowest_of_stack(uintptr_t base)
+/* The stack that the calling thread was born with; low is 0 if the system does not tell. */
+struct stack {
+    uintptr_t low, base;
+};
+
+static struct stack own_stack(void)
 {
     pthread_attr_t attributes;
     void *low = NULL;
     size_t size = 0;
     if (pthread_getattr_np(pthread_self(), &attributes) != 0)
-        return 0;
+        return (struct stack){0, 0};
     (void)pthread_attr_getstack(&attributes, &low, &size);
     pthread_attr_destroy(&attributes);
-    return base - (uintptr_t)low <= size ? (uintptr_t)low : 0;
+    return (struct stack){(uintptr_t)low, (uintptr_t)low + size};
+}
+
+static bool is_outside(struct stack stack, uintptr_t address)
+{
+    return stack.low != 0 && address - stack.low >= stack.base - stack.low;
+}
+
+/* What becomes known of a thread, all at once. */
+struct news {
+    struct thread *self;
+    bool ours, is_astray;
+    struct stack stack;
+    void *handle;
+};
+
+/* No collection runs. */
+static void tell(void *data)
+{
+    const struct news *news = data;
+    struct thread *self = news->self;
+    self->ours = news->ours;
+    self->handle = news->handle;
+    self->stack_low = news->stack.low;
+    /* Until it has been stopped once, nobody knows how far the stack goes that it runs on. */
+    self->astray_at = news->is_astray ? THREAD_NOWHERE : 0;
+    store_relaxed(&self->stack_base, news->stack.base);
+    if (news->is_astray)
+        collector_set_stack_base(self->handle, news->stack.base);
+    /* Release: the rest is there. */
+    store_release(&self->task, news->ours ? own_number() : 0);
 }
 
 /* The collector knows the thread now. */
-static void tell_of(struct thread *self, bool ours)
+static void tell_of(struct thread *self, bool ours, struct stack stack, bool is_astray)
 {
+    struct news news = {.self = self, .ours = ours, .is_astray = ours && is_astray};
     uintptr_t base = 0;
-    self->ours = ours;
-    self->handle = collector_stack(&base);
-    self->stack_low = ours ? lowest_of_stack(base) : 0;
-    self->astray_at = 0;
-    store_relaxed(&self->stack_base, base);
-    /* Release: the rest is there. */
-    store_release(&self->task, ours ? own_number() : 0);
+    news.handle = collector_stack(&base);
+    if (news.is_astray)
+        news.stack = stack;
+    else
+        news.stack = (struct stack){ours && base - stack.low <= stack.base - stack.low ? stack.low : 0, base};
+    if (ours)
+        collector_exclude(tell, &news);
+    else
+        tell(&news);
+    collector_set_first_base(0);
 }
 
 static struct thread *enter_first(void)
 {
+    struct stack stack = own_stack();
+    uintptr_t here = (uintptr_t)__builtin_frame_address(0);
+    bool is_astray = is_outside(stack, here);
+    /* The collector would search from here to the end of the thread's own stack. Until it knows better, it searches the
+     * frames of the calls from here on, and nothing else: the caller has nothing of ours yet. */
+    collector_set_first_base(is_astray ? here : 0);
     if (start_library() != 0)
         return NULL;
     main_tls_find();
@@ -159,7 +202,7 @@ static struct thread *enter_first(void)
         errno = ENOMEM;
         return NULL;
     }
-    tell_of(self, ours != 0);
+    tell_of(self, ours != 0, stack, is_astray);
     thread_self = self;
     if (ours || is_main_thread())
         thread_known = self;
@@ -171,7 +214,7 @@ static struct thread *enter_guest(struct thread *self)
     int ours = collector_register_thread();
     if (ours < 0)
         return NULL;
-    tell_of(self, ours != 0);
+    tell_of(self, ours != 0, ours ? own_stack() : (struct stack){0, 0}, false);
     if (ours)
         thread_known = self;
     return self;

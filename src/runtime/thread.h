@@ -14,6 +14,8 @@
 #include "base/sync.h"
 #include "runtime/runs.h"
 
+enum { THREAD_NOWHERE = 1 };
+
 /* Never freed; used again by a later thread. */
 struct thread {
     struct thread *next;
@@ -24,7 +26,7 @@ struct thread {
     uintptr_t stack_low;        /* where it begins; 0: not known */
     void *handle;               /* the collector's, of a thread that is ours */
     /* Inside a collection: where it runs, if that is not on its stack, and how far that is to be searched; else 0. */
-    uintptr_t astray_at, astray_end;
+    uintptr_t astray_at, astray_end;    /* THREAD_NOWHERE: elsewhere, but nobody has asked yet where */
     unsigned lane;              /* spreads threads over places that they would else write to together */
     /* Free objects at hand. Not seen by the collector: thread_mark_runs keeps some of them at each collection. */
     struct runs plain, values, scanned_values;
