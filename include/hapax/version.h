@@ -11,9 +11,9 @@
 #include <hapax/export.h>
 
 #define HAPAX_VERSION_MAJOR 0
-#define HAPAX_VERSION_MINOR 1
+#define HAPAX_VERSION_MINOR 2
 #define HAPAX_VERSION_PATCH 0
-#define HAPAX_VERSION "0.1.0"
+#define HAPAX_VERSION "0.2.0"
 /* For #if: 10000 * major + 100 * minor + patch. */
 #define HAPAX_VERSION_NUM                                                      \
     (HAPAX_VERSION_MAJOR * 10000 + HAPAX_VERSION_MINOR * 100 +                 \
