@@ -37,6 +37,7 @@ hapax_core_sources = \
 	src/base/pages.h \
 	src/base/park.c \
 	src/base/park.h \
+	src/base/pauses.c \
 	src/base/pool.c \
 	src/base/pool.h \
 	src/base/probes.h \

@@ -11,7 +11,8 @@
 #include <stdlib.h>
 
 static hapax_weak weak[MANY];
-static void *held[MANY];
+/* Volatile: most of them are only written, and the compiler would leave that out. */
+static void *volatile held[MANY];
 static hapax_cleanup names[MANY];
 static atomic_int runs[MANY];
 

@@ -50,6 +50,7 @@ usage() {
 
 [ -e "$top_builddir/src/.libs/libhapax.so" ] || skip_all 'the library is not shared'
 case " $TEST_FLAGS " in *-fsanitize=*) skip_all 'the memory of a sanitizer is not searched' ;; esac
+is_hard_build && skip_all 'the hard build takes minutes for real input'
 libraries=
 
 # ---- Logs ----

@@ -103,7 +103,11 @@ Test(diagnosis, counts_what_comes_again)
     line = read_line("hapax: table of number at ", 1);
     cr_expect_eq(line.live, N);
     cr_expect(line.evicted >= N / 10 * 9 && line.evicted <= N, "%u", line.evicted);
+#ifndef HAPAX_HARD_TESTS
     cr_expect_eq(line.again, line.evicted);
+#else   /* whose hashes are few: a new value with the hash of an evicted one counts, too */
+    cr_expect_geq(line.again, line.evicted);
+#endif
 }
 
 Test(diagnosis, says_nothing_of_tables_unless_it_is_asked)

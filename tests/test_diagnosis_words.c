@@ -45,6 +45,16 @@ static uint64_t collections(void)
     return stats.collections;
 }
 
+/* The hard build collects by itself, too. */
+static void expect_collected(uint64_t count, uint64_t wanted)
+{
+#ifndef HAPAX_HARD_TESTS
+    cr_expect_eq(count, wanted);
+#else
+    cr_expect_geq(count, wanted);
+#endif
+}
+
 static NOINLINE void make_values(unsigned n, size_t size)
 {
     char bytes[2000];
@@ -62,7 +72,7 @@ static void expect_collections(unsigned every)
     make_values(500, 10);
     make_values(500, 1000);
     make_values(500, 30);
-    cr_expect_eq(collections() - before, 1500 / every);
+    expect_collected(collections() - before, 1500 / every);
     /* Those that are there are no new ones. */
     before = collections();
     hapax_handle handle = hapax_intern("held");
@@ -89,6 +99,7 @@ Test(diagnosis, collects_often_without_a_number)
     expect_collections(100);
 }
 
+#ifndef HAPAX_HARD_TESTS
 Test(diagnosis, collects_no_more_when_it_is_not_asked_to)
 {
     ask_for("errors");
@@ -96,3 +107,4 @@ Test(diagnosis, collects_no_more_when_it_is_not_asked_to)
     make_values(1000, 10);
     cr_expect_leq(collections() - before, 1);
 }
+#endif

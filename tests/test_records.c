@@ -172,7 +172,11 @@ static uint64_t bytes_in_use(void)
 
 static atomic_uint ran;
 
+#ifndef HAPAX_HARD_TESTS
 enum { OBJECTS = 100000 };
+#else
+enum { OBJECTS = 5000 };
+#endif
 
 static void *objects[OBJECTS];
 

@@ -159,7 +159,7 @@ check 'JSON escapes quotes' grep -q '\\"quote\\"' out
 
 # The poor hashes of the hard build leave large tables.
 share=10
-if grep -qs '^#define HAPAX_HARD_TESTS 1' "$top_builddir/config.h"; then
+if is_hard_build; then
 	share=4
 fi
 # Enough values that what each thread keeps is small beside them. A word that the collector itself has not overwritten may

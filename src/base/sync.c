@@ -13,7 +13,6 @@ enum {
     YIELDS = 16,
     FIRST_NAP_NS = 20000,
     LONGEST_NAP_NS = 1000000,
-    OPERATIONS_A_PAUSE = 10000,
 };
 
 /* A thread with real-time priority that only gave the processor away would get it back at once: it has to sleep for the
@@ -37,17 +36,3 @@ void sync_wait_step(unsigned *turns)
     else
         nap(turn - SPINS - YIELDS);
 }
-
-#ifdef HAPAX_HARD_TESTS
-void sync_pause_now_and_then(void)
-{
-    static _Thread_local uint32_t dice __attribute__((tls_model("initial-exec")));
-    if (unlikely(dice == 0))
-        dice = (uint32_t)((uintptr_t)&dice >> 4 | 1);
-    dice ^= dice << 13;
-    dice ^= dice >> 17;
-    dice ^= dice << 5;
-    if (dice % OPERATIONS_A_PAUSE == 0)
-        nap(1 + dice % 16);
-}
-#endif

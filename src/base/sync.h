@@ -27,11 +27,13 @@
 
 /* What tests do after each operation: the explorer of interleavings may switch threads there, and in the hard build a
  * thread pauses now and then, so that whole collections come between two operations. */
+#ifdef HAPAX_HARD_TESTS
+void sync_pause_now_and_then(void);     /* pauses.c */
+#endif
 #if defined SYNC_EXPLORE
 void sync_explore_point(bool has_written);
 #define sync_after(has_written) sync_explore_point(has_written)
 #elif defined HAPAX_HARD_TESTS
-void sync_pause_now_and_then(void);
 #define sync_after(has_written) sync_pause_now_and_then()
 #endif
 
