@@ -96,6 +96,37 @@ for call in 'hapax_alloc(1)' 'hapax_alloc_plain(1)' 'hapax_realloc(pointer, 1)' 
   check "the result of $call has to be used" ignoring "$call"
 done
 
+# believes EXPRESSION: the compiler takes it for true where an optimized program calls `pointer = new`.
+believes() {
+  cat >"$scratch/believe.c" <<END2
+#include <hapax.h>
+#include <stddef.h>
+extern void not_believed(void);
+extern int *other;
+void test(void *pointer, size_t size);
+void test(void *pointer, size_t size)
+{
+	int *object = (int *)$1;
+	*other = 1;
+	*object = 2;
+	if (!($2))
+		not_believed();
+	(void)pointer, (void)size;
+}
+END2
+  # shellcheck disable=SC2046,SC2086
+  $CC -std=c11 -O2 $(package --cflags) -c -o "$scratch/believe.o" "$scratch/believe.c" &&
+    ! $NM "$scratch/believe.o" | grep not_believed
+}
+for call in 'hapax_alloc(24)' 'hapax_alloc_plain(24)' 'hapax_realloc(pointer, 24)' 'hapax_alloc_held(24)'; do
+  check "$call: the compiler knows the size" believes "$call" '__builtin_object_size(object, 0) == 24'
+done
+check 'hapax_alloc_plain: no other pointer leads to the memory' believes 'hapax_alloc_plain(24)' '*other == 1'
+searched_may_be_known() { ! believes "$1" '*other == 1'; }
+for call in 'hapax_alloc(24)' 'hapax_alloc_held(24)'; do
+  check "$call: the collector may read what is stored" searched_may_be_known "$call"
+done
+
 # The examples come along, and one compiles as examples/README.md says.
 installed_example() {
   documents=$root$docdir

@@ -34,11 +34,42 @@ versioned() {
   diff -u "$scratch/nodes" "$scratch/versioned"
 }
 
+# A node is never changed after its release.
+released() {
+  awk -v node="$1" '$2 == node { print $1 }' "$scratch/nodes" | cksum >"$scratch/sum"
+  echo "$2 are wanted; these are"
+  cat "$scratch/sum"
+  [ "$(cut -d ' ' -f 1 "$scratch/sum")" = "$2" ]
+}
+
+# The node of each minor release after the first inherits from the one before, and none is newer than the next release.
+in_order() {
+  sed -n 's/^\(HAPAX_[0-9.]*\) {.*/\1/p' "$top_srcdir/src/hapax.map" >"$scratch/order"
+  sed -n 's/^} *\(HAPAX_[0-9.]*\);.*/\1/p' "$top_srcdir/src/hapax.map" >"$scratch/inherited"
+  sed '$d' "$scratch/order" | diff - "$scratch/inherited" && sort -V -c "$scratch/order" &&
+    newest=$(sed -n '1s/^hapax \([0-9]*\.[0-9]*\).*/HAPAX_\1/p' "$top_srcdir/NEWS") &&
+    echo "newest release $newest" &&
+    [ "$(printf '%s\n' "$newest" | sort -V - "$scratch/order" | tail -n 1)" = "$newest" ]
+}
+
+# Not every C library has these.
+needs_none_of() {
+  $NM -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' >"$scratch/needed"
+  [ -s "$scratch/needed" ] && ! printf '%s\n' "$@" | grep -Fx -f "$scratch/needed"
+}
+
+has_versions() {
+  $NM -D --defined-only "$library" | grep -q '@.*HAPAX_'
+}
+
 check 'the headers declare the listed functions' declared
 if [ -e "$library" ]; then
   check 'the library exports the listed functions' exported
   check 'the version script lists them' listed
-  if $NM -D --defined-only "$library" | grep -q '@.*HAPAX_'; then
+  check 'the nodes are in order' in_order
+  check 'HAPAX_0.1 is as it was released' released HAPAX_0.1 260087960
+  check 'the library needs no backtrace' needs_none_of backtrace backtrace_symbols backtrace_symbols_fd
+  if has_versions || grep -q '^VSCRIPT_LDFLAGS = .*version-script' "$top_builddir/Makefile"; then
     check 'each with the version that its release has' versioned
   else
     skip 'each with the version that its release has' 'this linker makes no versions, or nm does not show them'

@@ -87,16 +87,19 @@ internal_tests = \
 	tests/test_churn \
 	tests/test_counted_set \
 	tests/test_entries \
+	tests/test_finalizer_tables \
 	tests/test_hold \
 	tests/test_kinds \
 	tests/test_mark \
 	tests/test_pages \
+	tests/test_process_threads \
 	tests/test_records \
 	tests/test_registry \
 	tests/test_registry_care \
 	tests/test_registry_life \
 	tests/test_sync \
 	tests/test_runs \
+	tests/test_search_pace \
 	tests/test_trie \
 	tests/test_trie_fork \
 	tests/test_trie_growth
@@ -107,16 +110,19 @@ tests_test_cells_LDADD = $(internal_libs)
 tests_test_churn_LDADD = $(internal_libs)
 tests_test_counted_set_LDADD = $(internal_libs)
 tests_test_entries_LDADD = $(internal_libs)
+tests_test_finalizer_tables_LDADD = $(internal_libs)
 tests_test_hold_LDADD = $(internal_libs)
 tests_test_kinds_LDADD = $(internal_libs)
 tests_test_mark_LDADD = $(internal_libs)
 tests_test_pages_LDADD = $(internal_libs)
+tests_test_process_threads_LDADD = $(internal_libs)
 tests_test_records_LDADD = $(internal_libs)
 tests_test_registry_LDADD = $(internal_libs)
 tests_test_registry_care_LDADD = $(internal_libs)
 tests_test_registry_life_LDADD = $(internal_libs)
 tests_test_sync_LDADD = $(internal_libs)
 tests_test_runs_LDADD = $(internal_libs)
+tests_test_search_pace_LDADD = $(internal_libs)
 tests_test_trie_LDADD = $(internal_libs)
 tests_test_trie_fork_LDADD = $(internal_libs)
 tests_test_trie_growth_LDADD = $(internal_libs)
@@ -145,6 +151,7 @@ script_tests = \
 	tests/cmake.sh \
 	tests/codespell.sh \
 	tests/completion.sh \
+	tests/configure.sh \
 	tests/consumer.sh \
 	tests/cxx.sh \
 	tests/demo.sh \

@@ -332,6 +332,10 @@ Test(search, keeps_what_the_program_has_set_as_the_least)
         collect();
     }
     cr_assert_gt(GC_get_min_bytes_allocd(), 1u);
+    /* Without searches it is what it was. */
+    cr_assert_eq(hapax_search_malloc(false), 0);
+    cr_assert_eq(GC_get_min_bytes_allocd(), 1u);
+    cr_assert_eq(hapax_search_malloc(true), 0);
     GC_set_min_bytes_allocd(LEAST);
     collect();
     collect();
@@ -372,11 +376,22 @@ Test(search_start, a_root_range_that_is_gone_ends_the_process_with_a_line)
 
 /* ---- Forks, and little room ---- */
 
+/* Of the main thread. Volatile: they are only written. */
+static _Thread_local void *volatile in_local[MANY];
+static hapax_weak weak_of_local[MANY];
+
+static void make_in_local(size_t i)
+{
+    in_local[i] = hapax_alloc(24 + i % 100);
+    weak_of_local[i] = hapax_weak_make(in_local[i]);
+}
+
 static int in_the_child(void *unused)
 {
     (void)unused;
     collect();
     CHECK(count_dead(weak, MANY) == 0);
+    CHECK(count_dead(weak_of_local, MANY) == 0);
     make_each(MANY, make_in_malloc);
     collect();
     CHECK(count_dead(weak, MANY) == 0);
@@ -386,8 +401,11 @@ static int in_the_child(void *unused)
 Test(search, goes_on_in_the_child_of_a_fork)
 {
     make_each(MANY, make_in_malloc);
+    make_each(MANY, make_in_local);
     collect();
+    cr_assert_eq(count_dead(weak_of_local, MANY), 0);
     cr_assert_eq(in_child(in_the_child, NULL), 0);
     collect();
     cr_assert_eq(count_dead(weak, MANY), 0);
+    cr_assert_eq(count_dead(weak_of_local, MANY), 0);
 }
