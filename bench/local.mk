@@ -20,6 +20,7 @@ bench_files = \
 	bench/latency.h \
 	bench/limit.c \
 	bench/many_tables.c \
+	bench/many_values.c \
 	bench/natural_bench.c \
 	bench/peer.h \
 	bench/peers/bdwgc_links.c \
@@ -67,6 +68,7 @@ bench_files = \
 	bench/stops.c \
 	bench/stops.h \
 	bench/sketches/cache_trie.c \
+	bench/sketches/collections.md \
 	bench/sketches/growth.c \
 	bench/sketches/hash_trie.c \
 	bench/sketches/layouts.md \
