@@ -9,6 +9,7 @@
 #include <criterion/criterion.h>
 #include <errno.h>
 #include <gc/gc.h>
+#include <sys/resource.h>
 
 /* ---- The first call ---- */
 
@@ -109,4 +110,32 @@ Test(start, leaves_errno_alone)
 {
     cr_assert_eq(in_child(weak_make_first, NULL), 0);
     cr_assert_eq(in_child(weak_value_first, NULL), 0);
+}
+
+/* ---- Without a free descriptor ---- */
+
+static int start_without_descriptors(void *unused)
+{
+    (void)unused;
+    struct rlimit limit;
+    CHECK(getrlimit(RLIMIT_NOFILE, &limit) == 0);
+    struct rlimit few = {0, limit.rlim_max};
+    CHECK(setrlimit(RLIMIT_NOFILE, &few) == 0);
+    for (int i = 0; i < 2; i++) {
+        errno = 0;
+        CHECK(hapax_init() == -1);
+        CHECK(errno == EMFILE);
+        errno = 0;
+        CHECK(hapax_intern("a name") == NULL);
+        CHECK(errno == EMFILE);
+    }
+    CHECK(setrlimit(RLIMIT_NOFILE, &limit) == 0);
+    CHECK(hapax_init() == 0);
+    return everything_works();
+}
+
+/* The main thread's stack is found by a file; a child of a fork has but the main thread. */
+Test(start, says_that_no_file_can_be_opened)
+{
+    cr_assert_eq(in_child(start_without_descriptors, NULL), 0);
 }

@@ -43,7 +43,9 @@ HAPAX_BEGIN_DECLS
  * Errors: ENOMEM; EAGAIN if the system cannot create a thread; ENOTSUP if the
  * program has started the collector itself and the first call comes from a
  * thread that is not registered, if the system does not say where the thread's
- * stack is, or if the collector's heap is at addresses of more than 48 bits.
+ * stack is, or if the collector's heap is at addresses of more than 48 bits;
+ * EMFILE or ENFILE if no file can be opened, since the main thread reads from
+ * /proc where its stack is.
  * Threads: any thread may call it at any time.
  * Keeps alive: nothing. If you pass an object to a new thread, hold it in the
  * thread that passes it until the new thread has made its first call.

@@ -287,9 +287,15 @@ void collector_set_first_base(uintptr_t base)
 int collector_register_thread(void)
 {
     static _Thread_local struct GC_stack_base base;
-    if (base.mem_base == NULL && GC_get_stack_base(&base) != GC_SUCCESS) {
-        errno = ENOTSUP;
-        return -1;
+    if (base.mem_base == NULL) {
+        /* The C library reads /proc/self/maps, and the collector does not pass on why that fails. */
+        int before = errno;
+        errno = 0;
+        if (GC_get_stack_base(&base) != GC_SUCCESS) {
+            errno = errno == EMFILE || errno == ENFILE ? errno : ENOTSUP;
+            return -1;
+        }
+        errno = before;
     }
     /* Asked in no other way: the collector may still list a thread whose end it has seen. */
     bool is_new = GC_register_my_thread(first_base.mem_base != NULL ? &first_base : &base) == GC_SUCCESS;
