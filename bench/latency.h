@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* W11: one thread interns without end beside many values that are held. Nine
    operations in ten find one of these, one makes a new value that is dropped at
-   once. Each operation is timed by itself, into a histogram of fixed size: the
-   measuring allocates nothing.
+   once. Each operation is timed by itself, and the measuring allocates nothing.
 
    A template: a program defines PEER_NAME, peer_start(n), peer_keep(slot, data,
    size) and peer_touch(data, size) as peer.h describes them, and may define
@@ -17,6 +16,7 @@
 #define BENCH_LATENCY_H
 
 #include "harness.h"
+#include "histogram.h"
 
 #ifdef PEER_STOPS
 #include "stops.h"
@@ -26,16 +26,7 @@
 #include <string.h>
 #include <time.h>
 
-/* Each power of two has 32 classes, so a class is at most 1/32 wide. */
-enum { LATENCY_STEPS = 32, LATENCY_CLASSES = 60 * LATENCY_STEPS };
-
-struct latency_histogram {
-    uint64_t counts[LATENCY_CLASSES];
-    uint64_t total;
-    uint64_t longest;
-};
-
-static struct latency_histogram latency_hits, latency_new;
+static struct histogram latency_hits, latency_new;
 
 static inline uint64_t latency_now(void)
 {
@@ -44,56 +35,17 @@ static inline uint64_t latency_now(void)
     return (uint64_t)time.tv_sec * 1000000000U + (uint64_t)time.tv_nsec;
 }
 
-static inline size_t latency_class(uint64_t ns)
-{
-    if (ns < LATENCY_STEPS)
-        return (size_t)ns;
-    unsigned shift = 63 - (unsigned)__builtin_clzll(ns) - 5;
-    return (size_t)(shift + 1) * LATENCY_STEPS + (size_t)(ns >> shift) % LATENCY_STEPS;
-}
-
-/* The largest time that falls into a class. */
-static uint64_t latency_class_end(size_t class_index)
-{
-    if (class_index < LATENCY_STEPS)
-        return class_index;
-    unsigned shift = (unsigned)(class_index / LATENCY_STEPS) - 1;
-    return ((uint64_t)(LATENCY_STEPS + class_index % LATENCY_STEPS + 1) << shift) - 1;
-}
-
-static inline void latency_record(struct latency_histogram *histogram, uint64_t ns)
-{
-    size_t at = latency_class(ns);
-    ++histogram->counts[at < LATENCY_CLASSES ? at : LATENCY_CLASSES - 1];
-    ++histogram->total;
-    if (ns > histogram->longest)
-        histogram->longest = ns;
-}
-
-static uint64_t latency_quantile(const struct latency_histogram *histogram, double share)
-{
-    double seen = 0;
-    for (size_t i = 0; i < LATENCY_CLASSES; ++i) {
-        seen += (double)histogram->counts[i];
-        if (seen > 0 && seen >= share * (double)histogram->total) {
-            uint64_t end = latency_class_end(i);
-            return end < histogram->longest ? end : histogram->longest;
-        }
-    }
-    return histogram->longest;
-}
-
 /* The median of many empty measurements. */
 static uint64_t latency_clock_cost(void)
 {
     enum { READS = 100000 };
-    struct latency_histogram *empty = &latency_hits;
+    struct histogram *empty = &latency_hits;
     memset(empty, 0, sizeof *empty);
     for (size_t i = 0; i < READS; ++i) {
         uint64_t began = latency_now();
-        latency_record(empty, latency_now() - began);
+        histogram_record(empty, latency_now() - began);
     }
-    uint64_t cost = latency_quantile(empty, 0.5);
+    uint64_t cost = histogram_quantile(empty, 0.5);
     memset(empty, 0, sizeof *empty);
     return cost;
 }
@@ -124,28 +76,28 @@ static uintptr_t latency_loop(size_t held, double ns, uint64_t clock_cost, uint6
             began = latency_now();
             sum += peer_touch(text, sizeof text);
             ended = latency_now();
-            latency_record(&latency_hits, ended - began > clock_cost ? ended - began - clock_cost : 0);
+            histogram_record(&latency_hits, ended - began > clock_cost ? ended - began - clock_cost : 0);
         }
         bench_fresh_next(fresh);
         began = latency_now();
         sum += peer_touch(fresh->text, BENCH_FRESH_SIZE);
         ended = latency_now();
-        latency_record(&latency_new, ended - began > clock_cost ? ended - began - clock_cost : 0);
+        histogram_record(&latency_new, ended - began > clock_cost ? ended - began - clock_cost : 0);
     } while (ended < end);
     return sum;
 }
 
-static void latency_line(const char *what, const struct latency_histogram *histogram, size_t held, uint64_t clock_cost)
+static void latency_line(const char *what, const struct histogram *histogram, size_t held, uint64_t clock_cost)
 {
     bench_begin(PEER_NAME, "W11");
     bench_text("variant", what);
     bench_whole("held", held);
     bench_whole("operations", histogram->total);
     bench_whole("clock_ns", clock_cost);
-    bench_whole("p50_ns", latency_quantile(histogram, 0.5));
-    bench_whole("p99_ns", latency_quantile(histogram, 0.99));
-    bench_whole("p999_ns", latency_quantile(histogram, 0.999));
-    bench_whole("p9999_ns", latency_quantile(histogram, 0.9999));
+    bench_whole("p50_ns", histogram_quantile(histogram, 0.5));
+    bench_whole("p99_ns", histogram_quantile(histogram, 0.99));
+    bench_whole("p999_ns", histogram_quantile(histogram, 0.999));
+    bench_whole("p9999_ns", histogram_quantile(histogram, 0.9999));
     bench_whole("longest_ns", histogram->longest);
     bench_end();
 }

@@ -17,6 +17,7 @@ bench_files = \
 	bench/hapax_primitives.h \
 	bench/harness.c \
 	bench/harness.h \
+	bench/histogram.h \
 	bench/latency.h \
 	bench/limit.c \
 	bench/many_tables.c \

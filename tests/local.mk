@@ -44,6 +44,7 @@ public_tests = \
 	tests/test_handle \
 	tests/test_handle_life \
 	tests/test_handle_limits \
+	tests/test_histogram \
 	tests/test_incremental \
 	tests/test_iteration \
 	tests/test_late \
@@ -104,6 +105,7 @@ internal_tests = \
 	tests/test_trie_fork \
 	tests/test_trie_growth
 
+tests_test_histogram_SOURCES = tests/test_histogram.c bench/histogram.h
 tests_test_address_LDADD = $(internal_libs)
 tests_test_canonical_LDADD = $(internal_libs)
 tests_test_cells_LDADD = $(internal_libs)
