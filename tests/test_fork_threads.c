@@ -22,6 +22,9 @@ static atomic_int about_to_wait;
 static void *wait_for_all(void *unused)
 {
     (void)unused;
+    /* A thread's first call allocates, and a fork takes a lock of the address sanitizer's allocator along. */
+    if (hapax_init() != 0)
+        return NULL;
     atomic_fetch_add(&about_to_wait, 1);
     return (void *)(uintptr_t)hapax_wait_cleanups(FOR_EVER);
 }
