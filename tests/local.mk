@@ -23,6 +23,7 @@ public_tests = \
 	tests/test_cleanup_subjects \
 	tests/test_collisions \
 	tests/test_diagnosis_cleanups \
+	tests/test_diagnosis_lost \
 	tests/test_diagnosis_stats \
 	tests/test_diagnosis_stale \
 	tests/test_diagnosis_tables \

@@ -161,13 +161,19 @@ static void name_place(const struct mapping *mapping, void *data)
         snprintf(place->name, sizeof place->name, "%s", mapping->name[0] != '\0' ? mapping->name : "anonymous memory");
 }
 
-/* A text may hold anything. */
-static void print_quoted(const char *text, size_t size, bool whole)
+enum { QUOTED_BYTES = DEBUG_REPORT_TEXT_BYTES + sizeof "\"...\" " };
+
+/* A text may hold anything. "" where there is none. */
+static void quote(const struct lost_thing *lost, char quoted[QUOTED_BYTES])
 {
-    fputc('"', stderr);
-    for (size_t i = 0; i < size; i++)
-        fputc(text[i] >= ' ' && text[i] < 127 ? text[i] : '?', stderr);
-    fputs(whole ? "\" " : "...\" ", stderr);
+    char text[DEBUG_REPORT_TEXT_BYTES + 1];
+    size_t shown = lost->text_size < sizeof lost->text ? lost->text_size : sizeof lost->text;
+    for (size_t i = 0; i < shown; i++)
+        text[i] = lost->text[i] >= ' ' && lost->text[i] < 127 ? lost->text[i] : '?';
+    text[shown] = '\0';
+    quoted[0] = '\0';
+    if (lost->has_text)
+        snprintf(quoted, QUOTED_BYTES, "\"%s%s\" ", text, shown == lost->text_size ? "" : "...");
 }
 
 static void print_lost(const struct lost_thing *lost)
@@ -180,17 +186,16 @@ static void print_lost(const struct lost_thing *lost)
     char buffer[MAPPINGS_BUFFER_BYTES];
     struct place place = {.address = (uintptr_t)lost->at, .name = "since unmapped"};
     (void)mappings_each(buffer, sizeof buffer, name_place, &place);
-    size_t shown = lost->text_size < sizeof lost->text ? lost->text_size : sizeof lost->text;
-    flockfile(stderr);
-    fprintf(stderr, "hapax: lost: the %s ", lost->what);
-    if (lost->has_text)
-        print_quoted(lost->text, shown, shown == lost->text_size);
+    char quoted[QUOTED_BYTES], table[sizeof lost->type + 64] = "";
+    quote(lost, quoted);
     if (lost->table != NULL)
-        fprintf(stderr, "of the table of type %s at %p ", lost->type, lost->table);
-    fprintf(stderr, "was freed, but its address %p is still in %s at %p (%s), which is not searched; it was made in %s\n",
-            lost->object, owners[lost->where], lost->at, place.name,
-            lost->site != NULL ? describe_site(lost->site) : "a place that was not recorded");
-    funlockfile(stderr);
+        snprintf(table, sizeof table, "of the table of type %s at %p ", lost->type, lost->table);
+    const char *site = lost->site != NULL ? describe_site(lost->site) : "a place that was not recorded";
+    /* In one piece: what the program has lost may end it at any moment. */
+    fprintf(stderr,
+            "hapax: lost: the %s %s%swas freed, but its address %p is still in %s at %p (%s), which is not searched; it was "
+            "made in %s\n",
+            lost->what, quoted, table, lost->object, owners[lost->where], lost->at, place.name, site);
 }
 
 void debug_report_print(void)
