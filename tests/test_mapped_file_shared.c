@@ -118,7 +118,9 @@ Test(mapped_file, at_no_time_is_a_shared_file_mapped_twice, .timeout = 60)
     for (unsigned i = 0; i < 4; i++)
         pthread_join(threads[i], NULL);
     collect();
+#ifndef HAPAX_HARD_TESTS    /* whose collections unmap many before as many are open */
     cr_assert_geq(most_mapped, SHARED_FILES / 2);
+#endif
     cr_assert_leq(most_mapped, SHARED_FILES);
     cr_assert_eq(count_mapped(), mapped);
     cr_assert_leq(mapped, SHARED_FILES - MOST(SHARED_FILES));

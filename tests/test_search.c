@@ -221,6 +221,32 @@ Test(search, what_is_freed_among_others_is_collected)
     free(nodes);
 }
 
+__attribute__((noinline)) static void pin_and_unpin(void)
+{
+    make_each(MANY, make_in_malloc);
+    for (size_t i = 0; i < MANY; i++)
+        cr_assert_eq(hapax_pin(in_malloc[i]), 0);
+    for (size_t i = 0; i < MANY; i++)
+        hapax_unpin(in_malloc[i]);
+    memset(in_malloc, 0, MANY * sizeof *in_malloc);
+}
+
+/* The library's own blocks come to the program when they are freed, and the program need not write all of a block. */
+Test(search, what_was_pinned_is_collected)
+{
+    enum { BLOCKS = 64, SMALLEST = 256, LARGEST = 64 << 10 };
+    static void *blocks[BLOCKS];
+    size_t count = 0;
+    pin_and_unpin();
+    for (size_t size = LARGEST; size >= SMALLEST; size /= 2)
+        for (unsigned i = 0; i < 4; i++)
+            blocks[count++] = malloc(size);
+    collect();
+    cr_assert_geq(count_dead(weak, MANY), MOST);
+    while (count > 0)
+        free(blocks[--count]);
+}
+
 /* ---- Pages that nobody has touched ---- */
 
 static size_t resident_pages(void)

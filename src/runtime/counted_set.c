@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum { FIRST_ROOM = 16 };
 
@@ -70,10 +71,11 @@ static void move(void *data)
         if (row.count != 0)
             change->rows[row_of(change->rows, change->room, row.start, row.size)] = row;
     }
-    struct counted_range *old = set->rows;
+    struct counted_set old = *set;
     set->rows = change->rows;
     set->room = change->room;
-    change->rows = old;
+    change->rows = old.rows;
+    change->room = old.room;
 }
 
 /* False with ENOMEM. */
@@ -86,6 +88,9 @@ static bool resize(struct counted_set *set, size_t room)
         return false;
     }
     collector_exclude(move, &change);
+    /* What malloc gives these rows to next may not write all of them, and is searched. */
+    if (change.rows != NULL)
+        explicit_bzero(change.rows, change.room * sizeof *change.rows);
     free(change.rows);
     return true;
 }
