@@ -292,10 +292,10 @@ src_hapax_SOURCES = \
 	src/stat/report/verdict.h \
 	src/stat/split/c.c \
 	src/stat/split/csv.c \
+	src/stat/split/csv_fields.c \
+	src/stat/split/csv_fields.h \
 	src/stat/split/csv_guess.c \
 	src/stat/split/csv_guess.h \
-	src/stat/split/csv_tabs.c \
-	src/stat/split/csv_tabs.h \
 	src/stat/split/expat64.h \
 	src/stat/split/lines.c \
 	src/stat/split/split.c \
@@ -324,7 +324,7 @@ src_hapax_SOURCES = \
 src_hapax_CPPFLAGS = $(AM_CPPFLAGS) $(EXPAT_CFLAGS) $(GLIB_CFLAGS) $(ZLIB_CFLAGS) $(ZSTD_CFLAGS)
 src_hapax_CFLAGS = $(AM_CFLAGS) $(WARNING_CFLAGS)
 src_hapax_LDFLAGS = $(BUILD_LDFLAGS)
-src_hapax_LDADD = $(json_library) src/libhapax.la $(EXPAT_LIBS) $(LIBCSV_LIBS) $(GLIB_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) -lm
+src_hapax_LDADD = $(json_library) src/libhapax.la $(EXPAT_LIBS) $(GLIB_LIBS) $(ZLIB_LIBS) $(ZSTD_LIBS) -lm
 
 # The parser of JSON is C++; the program is linked as C++ only with it.
 json_sources = \

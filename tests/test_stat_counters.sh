@@ -104,6 +104,15 @@ odd csv
 printf 'a"b\t"c ""d"" e"\t"f" g "h"\n\n\r"i\tj\n"\t\t""\r\n\t' >1.tsv
 printf '"" x\t"""y"""\t z"\r\r"\t"""\t' >2.tsv
 odd tsv
+for file in 1 2; do tr '\t' , <$file.tsv >$file.csv; done
+odd csv
+# Both refuse a quote without an end, wherever it stands, and nothing else.
+for text in '"a' 'a,"' 'b\n"' '"a"""' '"a""' 'a,""x"\n"'; do
+	# shellcheck disable=SC2059 # it has escapes of printf
+	printf "$text" >1.csv
+	cp 1.csv 2.csv
+	odd csv
+done
 printf '{"a": [1, 2.50, -0, true, null, "\\u0041\\u0000\\ud83d\\ude00"], "b": "", "b": {}}\n[] "x" {}' >1.json
 printf '\357\273\277[1E40000, 0.1e+5, 123456789012345678901234567890, 10, 100]' >2.json
 odd json

@@ -33,7 +33,7 @@ done
 # --- CSV, JSON and XML ---
 
 printf 'a,"b ""c""\nd",\r\n\r\n x ,a,last' >good.csv
-printf 'a,b\n\nc,d"e\nf\n' >bad.csv
+printf 'a,b\n\nc,"d\ne\nf\n' >bad.csv
 printf '{"a": [1, 2.50, true, null, "\\u0041\\u0000"], "b": ""}\n{"a": "A"}\n' >good.json
 printf '{"a": 1,\n"b": [1, 2,\n}\n' >bad.json
 printf '<?xml version="1.0"?>\n<a x="1"><b>p &amp; q</b>\n <b>r<!-- no -->s<![CDATA[<t>]]></b>\n</a>\n' >good.xml
@@ -251,15 +251,23 @@ if has_format csv; then
 		check "delimiter '$delimiter' is said" grep -q '"delimiters": "' out
 		check "delimiter '$delimiter': the columns of the header" is "$(places)" '(header) 3 3;age 2 1;name 2 2;town 2 2;'
 	done
-	printf 'a\tb"c\nd\t"e\tf"\n' >tabs.csv
-	run stat --json --rounds=1 --split=csv tabs.csv
-	check 'between tabs a quote inside a field is a character' counts_are 4 4
-	printf 'a\tb\n"c" d\t1\n"e\t2\nf"\t3\n' >quotes.tsv
-	cut csv quotes.tsv
-	check 'between tabs: text behind a closing quote, and a newline in quotes' is "$(tr '\n' ' ' <values)" "1${tab}1 1${tab}3 1${tab}a 1${tab}b 1${tab}c d 1${tab}e\\t2\\nf "
-	printf 'a\tb\n\nc\t"d\n' >open.tsv
-	run stat --split=csv open.tsv
-	check 'between tabs: a quote without an end' says '^hapax: open\.tsv:3: .'
+	for delimiter in ',' ';' '|' "$tab"; do
+		printf 'a%sb"c\nd%s"e%sf"\n' "$delimiter" "$delimiter" "$delimiter" >quotes.csv
+		run stat --json --rounds=1 --split=csv quotes.csv
+		check "delimiter '$delimiter': a quote inside a field is a character" counts_are 4 4
+		printf 'a%sb\n"c" d%s1\n"e%s2\nf"%s3\n' "$delimiter" "$delimiter" "$delimiter" "$delimiter" >quotes.csv
+		cut csv quotes.csv
+		within=$delimiter
+		[ "$delimiter" != "$tab" ] || within='\t'
+		check "delimiter '$delimiter': text behind a closing quote, and a newline in quotes" is "$(tr '\n' ' ' <values)" "1${tab}1 1${tab}3 1${tab}a 1${tab}b 1${tab}c d 1${tab}e${within}2\\nf "
+		printf 'a%sb\n\nc%s"d\n' "$delimiter" "$delimiter" >open.csv
+		run stat --split=csv open.csv
+		check "delimiter '$delimiter': a quote without an end" says '^hapax: open\.csv:3: .'
+	done
+	# Inches: the quotes open nothing, so the delimiter of all lines is counted.
+	printf 'size;note\n3.5";a, b\n5";c, d, e\n2";f\n' >inches.csv
+	run stat --json --rounds=1 --split=csv inches.csv
+	check 'a quote inside a field hides no delimiter' is "$(places)" '(header) 2 2;note 3 3;size 3 3;'
 	printf '1;2,5\n3;4,5\n6;7\n' >decimal.csv
 	run stat --json --rounds=1 --split=csv decimal.csv
 	check 'decimal commas are no delimiters' is "$(places)" '1 3 3;2 3 3;'

@@ -11,6 +11,29 @@ enum { LOOK_AHEAD = 1 << 16, MOST_RECORDS = 200, MOST_COLUMNS = 1000 };
 static const char candidates[] = ",\t;|";
 enum { CANDIDATES = sizeof candidates - 1 };
 
+/* A quote opens at the start of a field only, and closes at the next one that is not doubled. */
+struct quotes {
+    bool open, may_open;
+};
+
+/* Whether a character stands inside quotes or is one of them. */
+static bool is_quoted(struct quotes *quotes, char c, bool ends_field)
+{
+    if (c == '"' && (quotes->open || quotes->may_open)) {
+        quotes->open = !quotes->open;
+        quotes->may_open = !quotes->open; /* a second one at once is a doubled one */
+        return true;
+    }
+    if (!quotes->open)
+        quotes->may_open = ends_field;
+    return quotes->open;
+}
+
+static bool ends_line(char c)
+{
+    return c == '\n' || c == '\r';
+}
+
 /* How often a candidate stands in the records. */
 struct tally {
     unsigned in_record; /* the record that is being read */
@@ -35,24 +58,21 @@ static void end_record(struct tally *tallies, unsigned *records)
 /* Counts in whole records only, but for a last one that the file ends with. */
 static void count(const char *data, size_t size, bool whole_file, struct tally *tallies)
 {
-    bool quoted = false;
+    struct quotes quotes = { .may_open = true };
     bool empty = true;
     unsigned records = 0;
     for (size_t i = 0; i < size && records < MOST_RECORDS; i++) {
         char c = data[i];
-        if (c == '"')
-            quoted = !quoted;
-        if (quoted)
-            continue;
-        if (c == '\n' || c == '\r') {
+        const char *found = memchr(candidates, c, CANDIDATES);
+        bool quoted = is_quoted(&quotes, c, found || ends_line(c));
+        if (!quoted && ends_line(c)) {
             if (!empty)
                 end_record(tallies, &records);
             empty = true;
             continue;
         }
         empty = false;
-        const char *found = memchr(candidates, c, CANDIDATES);
-        if (found)
+        if (!quoted && found)
             tallies[found - candidates].in_record++;
     }
     if (!empty && (whole_file || records == 0))
@@ -113,12 +133,15 @@ static bool guess_header(const char *data, size_t size, char delimiter)
 {
     struct piece fields[MOST_COLUMNS];
     size_t known = 0;
-    bool quoted = false;
+    struct quotes quotes = { .may_open = true };
     const char *start = data;
     const char *end = data + size;
     for (const char *at = data; known < MOST_COLUMNS; at++) {
-        bool line_ends = at == end || (!quoted && (*at == '\n' || *at == '\r'));
-        if (line_ends || (!quoted && *at == delimiter)) {
+        bool field_ends = at == end || *at == delimiter || ends_line(*at);
+        if (at < end && is_quoted(&quotes, *at, field_ends))
+            continue;
+        bool line_ends = at == end || ends_line(*at);
+        if (field_ends) {
             fields[known] = without_quotes(start, at);
             if (!is_name(&fields[known], fields, known))
                 return false;
@@ -127,8 +150,6 @@ static bool guess_header(const char *data, size_t size, char delimiter)
         }
         if (line_ends)
             return end - at > 2; /* something follows */
-        if (*at == '"')
-            quoted = !quoted;
     }
     return false;
 }

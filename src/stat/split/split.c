@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#ifndef HAVE_LIBCSV
-#define split_csv NULL
-#endif
 #ifndef HAVE_JSON
 #define split_json NULL
 #endif
@@ -21,7 +18,7 @@
 static const struct split_format formats[] = {
     { "lines", split_lines, SOURCE_MARK, NULL, NULL },
     { "words", split_words, SOURCE_MARK, NULL, NULL },
-    { "csv", split_csv, SOURCE_MARK_OR_ZEROS, "column", "libcsv" },
+    { "csv", split_csv, SOURCE_MARK_OR_ZEROS, "column", NULL },
     { "json", split_json, SOURCE_ASCII_FIRST, "key", "nlohmann-json" },
     { "xml", split_xml, SOURCE_ASCII_FIRST, "element or attribute", "expat" },
     { "c", split_c, SOURCE_MARK_OR_ZEROS, NULL, NULL },

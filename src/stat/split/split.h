@@ -4,8 +4,8 @@
  *
  * A format is a function that hands every value of a source to a sink, in order, with the place
  * where it stands: a column, a key, an element. The bytes of a value are the sink's only during
- * the call. CSV, JSON and XML are cut by libcsv, JSON for Modern C++ and expat; a build without
- * one of them lacks that format.
+ * the call. JSON and XML are cut by JSON for Modern C++ and expat; a build without one of them
+ * lacks that format.
  */
 #ifndef STAT_SPLIT_SPLIT_H
 #define STAT_SPLIT_SPLIT_H
