@@ -277,6 +277,7 @@ EXTRA_DIST += \
 	tests/natural/queue.c \
 	tests/natural/specific.c \
 	tests/natural/thread_local.c \
+	tests/natural/threads_in_turn.c \
 	tests/natural/tree.c \
 	tests/natural/unordered_map.cc \
 	tests/natural/uthash.c \

@@ -166,8 +166,9 @@ void lost_mark_end(void)
     registry_each_doomed(add_doomed);
     if (doomed_count == 0)
         return;
+    /* Nothing is said of a block that may have been freed. */
     if (!malloc_search_is_on())
-        (void)malloc_memory_each(look);
+        (void)malloc_memory_each(look, true);
     (void)malloc_memory_each_mapped(look);
     debug_report_lost_further(further);
     pages_give_back(doomed, ROOM * sizeof *doomed);

@@ -73,9 +73,10 @@ static struct {
 } segments[SEGMENTS];
 static unsigned segment_count;
 
-/* Small freed chunks of a thread's cache count as in use, and have this in their second word; no other chunk has it.
- * 0: there is none. */
+/* Small freed chunks of a thread's cache count as in use, and have this in their second word. So may a chunk in use whose
+ * owner has not written there: a thread that ends leaves the words behind. 0: there is none. */
 static uintptr_t cached_mark;
+static bool passes_over_cached;
 
 static int remember_segments(struct dl_phdr_info *object, size_t size, void *unused)
 {
@@ -219,8 +220,9 @@ void glibc_heap_tidy_up(void)
     mallopt(M_KEEP, 0);
 }
 
-void glibc_heap_begin(void)
+void glibc_heap_begin(bool pass_over_cached)
 {
+    passes_over_cached = pass_over_cached && cached_mark != 0;
     if (main_arena == 0)
         find_main_arena();
 }
@@ -297,7 +299,7 @@ typedef void visitor(uintptr_t start, uintptr_t end);
 
 static inline bool is_cached(uintptr_t chunk)
 {
-    return word_at(chunk + 3 * WORD) == cached_mark && cached_mark != 0;
+    return unlikely(passes_over_cached) && word_at(chunk + 3 * WORD) == cached_mark;
 }
 
 /* From the first chunk to the top, which ends at top_end; what lies behind that is not in use. */

@@ -26,8 +26,9 @@ bool glibc_heap_recognize(void);
  * arena's lock. */
 void glibc_heap_tidy_up(void);
 
-/* A search begins. */
-void glibc_heap_begin(void);
+/* A search begins. pass_over_cached: freed chunks in the caches of threads are left out, and with them some in use that look
+ * the same. */
+void glibc_heap_begin(bool pass_over_cached);
 
 /* Whether the main arena is known, and has all its memory from brk. Where brk could not grow, it has mappings that begin
  * with no header. */

@@ -204,14 +204,14 @@ static bool each(memory_visitor *visit_each, void (*visit_mapping)(const struct 
     return whole;
 }
 
-bool malloc_memory_each(memory_visitor *visit_each)
+bool malloc_memory_each(memory_visitor *visit_each, bool certain)
 {
     visitor = visit_each;
     owner = OWNED_BY_MAIN_TLS;
     visit_main_tls();
     owner = OWNED_BY_MALLOC;
     if (allocator == GLIBC) {
-        glibc_heap_begin();
+        glibc_heap_begin(certain);
         if (likely(glibc_heap_is_contiguous()))
             return each(visit_each, visit_glibc);
         /* Some of its mappings look like anybody's. */

@@ -27,8 +27,9 @@ bool malloc_memory_prepare(void);
 /* The threads are about to be stopped: puts the memory in order. */
 void malloc_memory_tidy_up(void);
 
-/* Calls visit for each part. False where it cannot be told what belongs to malloc now: then not all was visited. */
-bool malloc_memory_each(memory_visitor *visit);
+/* Calls visit for each part. False where it cannot be told what belongs to malloc now: then not all was visited.
+ * certain: without blocks that may be free, though they may be in use. */
+bool malloc_memory_each(memory_visitor *visit, bool certain);
 /* Likewise for what the program has mapped itself. Freed memory and the stacks of dead threads are no part of either. */
 bool malloc_memory_each_mapped(memory_visitor *visit);
 

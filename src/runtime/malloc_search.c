@@ -45,7 +45,7 @@ void malloc_search_push(void)
     uint64_t begin = monotonic_ns();
     bytes = 0;
     word_search_begin();
-    if (!malloc_memory_each(search))
+    if (!malloc_memory_each(search, false))
         word_search_everything();
     word_search_end();
     uint64_t end = monotonic_ns();
