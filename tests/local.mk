@@ -275,6 +275,7 @@ EXTRA_DIST += \
 	tests/natural/natural.h \
 	tests/natural/no_break.c \
 	tests/natural/queue.c \
+	tests/natural/random_blocks.c \
 	tests/natural/specific.c \
 	tests/natural/thread_local.c \
 	tests/natural/threads_in_turn.c \
