@@ -268,6 +268,15 @@ if has_format csv; then
 	printf 'size;note\n3.5";a, b\n5";c, d, e\n2";f\n' >inches.csv
 	run stat --json --rounds=1 --split=csv inches.csv
 	check 'a quote inside a field hides no delimiter' is "$(places)" '(header) 2 2;note 3 3;size 3 3;'
+	printf '"a, b";"c, d"\n"e, f";g\n' >inside.csv
+	run stat --json --rounds=1 --split=csv inside.csv
+	check 'delimiters in quotes are none, behind whichever delimiter the quote stands' counts_are 4 4
+	printf '"a" b,"a b"\nx,y\n' >same.csv
+	run stat --json --rounds=1 --split=csv same.csv
+	check 'two columns of one name make no header, however they are quoted' is "$(field place_count)" 2
+	printf '\n\na,b\n1,2\n' >blank.csv
+	run stat --json --rounds=1 --split=csv blank.csv
+	check 'empty lines may stand before a header' is "$(places)" '(header) 2 2;a 1 1;b 1 1;'
 	printf '1;2,5\n3;4,5\n6;7\n' >decimal.csv
 	run stat --json --rounds=1 --split=csv decimal.csv
 	check 'decimal commas are no delimiters' is "$(places)" '1 3 3;2 3 3;'

@@ -38,8 +38,9 @@ static void add_column(struct reading *reading, const char *name, size_t size)
     reading->places[reading->known++] = split_place(reading->splitting, name, size);
 }
 
-static void on_field(const char *text, size_t size, void *context)
+static void on_field(const char *text, size_t size, char end, void *context)
 {
+    (void)end;
     struct reading *reading = context;
     if (reading->in_header)
         add_column(reading, text, size);
@@ -85,7 +86,7 @@ bool split_csv(struct splitting *splitting)
     reading.fields = (struct csv_fields){ .field = on_field,
                                           .record = on_record,
                                           .context = &reading };
-    csv_fields_start(&reading.fields, guess.delimiter);
+    csv_fields_start(&reading.fields, (const char[]){ guess.delimiter, '\0' });
     bool well = parse(&reading);
     csv_fields_free(&reading.fields);
     free(reading.places);

@@ -14,13 +14,13 @@ static void begin_record(struct csv_fields *fields)
 }
 
 /* Of what the field has so far, and some more. */
-static void end_field(struct csv_fields *fields, const char *more, size_t size)
+static void end_field(struct csv_fields *fields, const char *more, size_t size, char end)
 {
     if (fields->text.size == 0) {
-        fields->field(more, size, fields->context);
+        fields->field(more, size, end, fields->context);
     } else {
         bytes_append(&fields->text, more, size);
-        fields->field(fields->text.data, fields->text.size, fields->context);
+        fields->field(fields->text.data, fields->text.size, end, fields->context);
         fields->text.size = 0;
     }
     fields->state = CSV_START;
@@ -30,7 +30,7 @@ static void end_record(struct csv_fields *fields, const char *more, size_t size)
 {
     if (!fields->in_record)
         return;
-    end_field(fields, more, size);
+    end_field(fields, more, size, '\n');
     fields->record(fields->context);
     fields->in_record = false;
 }
@@ -84,17 +84,17 @@ static const char *take_bare(struct csv_fields *fields, const char *at, const ch
         fields->line += *stop == '\n';
     } else {
         begin_record(fields);
-        end_field(fields, at, size);
+        end_field(fields, at, size, *stop);
     }
     return stop + 1;
 }
 
-void csv_fields_start(struct csv_fields *fields, char delimiter)
+void csv_fields_start(struct csv_fields *fields, const char *delimiters)
 {
-    static const char others[] = { '"', '\n', '\r' };
-    fields->ends_run[(unsigned char)delimiter] = true;
-    for (size_t i = 0; i < sizeof others; i++)
-        fields->ends_run[(unsigned char)others[i]] = true;
+    for (; *delimiters; delimiters++)
+        fields->ends_run[(unsigned char)*delimiters] = true;
+    for (const char *others = "\"\n\r"; *others; others++)
+        fields->ends_run[(unsigned char)*others] = true;
     fields->line = 1;
 }
 

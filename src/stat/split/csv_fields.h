@@ -16,12 +16,13 @@
 #include <stddef.h>
 
 struct csv_fields {
-    /* Are called for each field, and at the end of each record, with the context. */
-    void (*field)(const char *text, size_t size, void *context);
+    /* Are called for each field, with the delimiter behind it or a newline, and at the end of each
+       record, with the context. */
+    void (*field)(const char *text, size_t size, char end, void *context);
     void (*record)(void *context);
     void *context;
 
-    bool ends_run[256]; /* delimiter, quote, line ends: what is no plain character */
+    bool ends_run[256]; /* delimiters, quote, line ends: what is no plain character */
     struct bytes text;  /* of the field so far */
     enum { CSV_START, CSV_BARE, CSV_QUOTED, CSV_QUOTE } state;
     bool in_record; /* something of one was read: an empty line is none */
@@ -29,8 +30,8 @@ struct csv_fields {
     size_t record_line; /* in which its record begins */
 };
 
-/* What is not named is 0. */
-void csv_fields_start(struct csv_fields *fields, char delimiter);
+/* What is not named is 0. Each character of the string is a delimiter. */
+void csv_fields_start(struct csv_fields *fields, const char *delimiters);
 
 void csv_fields_parse(struct csv_fields *fields, const char *data, size_t size);
 

@@ -4,35 +4,14 @@
 
 #include "stat/split/csv_guess.h"
 
+#include "stat/split/csv_fields.h"
+
 #include <string.h>
 
 enum { LOOK_AHEAD = 1 << 16, MOST_RECORDS = 200, MOST_COLUMNS = 1000 };
 
 static const char candidates[] = ",\t;|";
 enum { CANDIDATES = sizeof candidates - 1 };
-
-/* A quote opens at the start of a field only, and closes at the next one that is not doubled. */
-struct quotes {
-    bool open, may_open;
-};
-
-/* Whether a character stands inside quotes or is one of them. */
-static bool is_quoted(struct quotes *quotes, char c, bool ends_field)
-{
-    if (c == '"' && (quotes->open || quotes->may_open)) {
-        quotes->open = !quotes->open;
-        quotes->may_open = !quotes->open; /* a second one at once is a doubled one */
-        return true;
-    }
-    if (!quotes->open)
-        quotes->may_open = ends_field;
-    return quotes->open;
-}
-
-static bool ends_line(char c)
-{
-    return c == '\n' || c == '\r';
-}
 
 /* How often a candidate stands in the records. */
 struct tally {
@@ -41,42 +20,52 @@ struct tally {
     bool steady; /* as often in every record */
 };
 
-static void end_record(struct tally *tallies, unsigned *records)
+struct tallies {
+    struct tally of[CANDIDATES];
+    unsigned records;
+};
+
+static void end_record(struct tallies *tallies)
 {
     for (size_t i = 0; i < CANDIDATES; i++) {
-        struct tally *tally = &tallies[i];
-        if (*records == 0)
+        struct tally *tally = &tallies->of[i];
+        if (tallies->records == 0)
             tally->in_first = tally->in_record;
         if (tally->in_record != tally->in_first)
             tally->steady = false;
         tally->records += tally->in_record > 0;
         tally->in_record = 0;
     }
-    ++*records;
+    tallies->records++;
 }
 
-/* Counts in whole records only, but for a last one that the file ends with. */
-static void count(const char *data, size_t size, bool whole_file, struct tally *tallies)
+static void count_field(const char *text, size_t size, char end, void *context)
 {
-    struct quotes quotes = { .may_open = true };
-    bool empty = true;
-    unsigned records = 0;
-    for (size_t i = 0; i < size && records < MOST_RECORDS; i++) {
-        char c = data[i];
-        const char *found = memchr(candidates, c, CANDIDATES);
-        bool quoted = is_quoted(&quotes, c, found || ends_line(c));
-        if (!quoted && ends_line(c)) {
-            if (!empty)
-                end_record(tallies, &records);
-            empty = true;
-            continue;
-        }
-        empty = false;
-        if (!quoted && found)
-            tallies[found - candidates].in_record++;
-    }
-    if (!empty && (whole_file || records == 0))
-        end_record(tallies, &records);
+    (void)text;
+    (void)size;
+    struct tallies *tallies = context;
+    const char *found = strchr(candidates, end);
+    if (found && *found && tallies->records < MOST_RECORDS)
+        tallies->of[found - candidates].in_record++;
+}
+
+static void count_record(void *context)
+{
+    struct tallies *tallies = context;
+    if (tallies->records < MOST_RECORDS)
+        end_record(tallies);
+}
+
+/* Any candidate ends a field here, so that a quote behind any of them opens one. Counts in whole
+   records only, but for a last one that the file ends with. */
+static void count(const char *data, size_t size, bool whole_file, struct tallies *tallies)
+{
+    struct csv_fields fields = { .field = count_field, .record = count_record, .context = tallies };
+    csv_fields_start(&fields, candidates);
+    csv_fields_parse(&fields, data, size);
+    if (fields.in_record && (whole_file || tallies->records == 0))
+        count_record(tallies);
+    csv_fields_free(&fields);
 }
 
 static bool is_better(const struct tally *tally, const struct tally *best)
@@ -90,68 +79,83 @@ static bool is_better(const struct tally *tally, const struct tally *best)
 
 static char guess_delimiter(const char *data, size_t size, bool whole_file)
 {
-    struct tally tallies[CANDIDATES];
-    memset(tallies, 0, sizeof tallies);
+    struct tallies tallies = { .records = 0 };
     for (size_t i = 0; i < CANDIDATES; i++)
-        tallies[i].steady = true;
-    count(data, size, whole_file, tallies);
+        tallies.of[i].steady = true;
+    count(data, size, whole_file, &tallies);
     size_t best = 0;
     for (size_t i = 1; i < CANDIDATES; i++)
-        if (is_better(&tallies[i], &tallies[best]))
+        if (is_better(&tallies.of[i], &tallies.of[best]))
             best = i;
     return candidates[best];
 }
 
 /* The header. */
 
-static bool begins_as_number(const struct piece *field)
+/* The fields of the first record. */
+struct header {
+    struct bytes text; /* of all of them, one behind the other */
+    size_t ends[MOST_COLUMNS];
+    size_t known;
+    bool ended, followed; /* by another field */
+    bool is_none;
+};
+
+static struct piece field_of(const struct header *header, size_t i)
 {
-    size_t at = field->size > 1 && strchr("+-.", field->data[0]) != NULL;
-    return field->data[at] >= '0' && field->data[at] <= '9';
+    size_t start = i > 0 ? header->ends[i - 1] : 0;
+    return (struct piece){ header->text.data + start, header->ends[i] - start };
 }
 
-static bool is_name(const struct piece *field, const struct piece *others, size_t count)
+static bool begins_as_number(const char *text, size_t size)
 {
-    if (field->size == 0 || begins_as_number(field))
+    size_t at = size > 1 && strchr("+-.", text[0]) != NULL;
+    return text[at] >= '0' && text[at] <= '9';
+}
+
+static bool is_name(const struct header *header, const char *text, size_t size)
+{
+    if (size == 0 || begins_as_number(text, size))
         return false;
-    for (size_t i = 0; i < count; i++)
-        if (others[i].size == field->size && memcmp(others[i].data, field->data, field->size) == 0)
+    for (size_t i = 0; i < header->known; i++) {
+        struct piece other = field_of(header, i);
+        if (other.size == size && memcmp(other.data, text, size) == 0)
             return false;
+    }
     return true;
 }
 
-static struct piece without_quotes(const char *start, const char *end)
+static void add_to_header(const char *text, size_t size, char end, void *context)
 {
-    if (end - start >= 2 && *start == '"' && end[-1] == '"') {
-        start++;
-        end--;
+    (void)end;
+    struct header *header = context;
+    header->followed = header->ended;
+    if (header->ended || header->is_none)
+        return;
+    if (header->known == MOST_COLUMNS || !is_name(header, text, size)) {
+        header->is_none = true;
+        return;
     }
-    return (struct piece){ start, (size_t)(end - start) };
+    bytes_append(&header->text, text, size);
+    header->ends[header->known++] = header->text.size;
+}
+
+static void end_header(void *context)
+{
+    struct header *header = context;
+    header->ended = true;
 }
 
 static bool guess_header(const char *data, size_t size, char delimiter)
 {
-    struct piece fields[MOST_COLUMNS];
-    size_t known = 0;
-    struct quotes quotes = { .may_open = true };
-    const char *start = data;
-    const char *end = data + size;
-    for (const char *at = data; known < MOST_COLUMNS; at++) {
-        bool field_ends = at == end || *at == delimiter || ends_line(*at);
-        if (at < end && is_quoted(&quotes, *at, field_ends))
-            continue;
-        bool line_ends = at == end || ends_line(*at);
-        if (field_ends) {
-            fields[known] = without_quotes(start, at);
-            if (!is_name(&fields[known], fields, known))
-                return false;
-            known++;
-            start = at + 1;
-        }
-        if (line_ends)
-            return end - at > 2; /* something follows */
-    }
-    return false;
+    struct header header = { .known = 0 };
+    struct csv_fields fields = { .field = add_to_header, .record = end_header, .context = &header };
+    csv_fields_start(&fields, (const char[]){ delimiter, '\0' });
+    csv_fields_parse(&fields, data, size);
+    bool found = header.ended && !header.is_none && (header.followed || fields.in_record);
+    csv_fields_free(&fields);
+    bytes_free(&header.text);
+    return found;
 }
 
 bool csv_guess(struct splitting *splitting, struct csv_guess *guess)
