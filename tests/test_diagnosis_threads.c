@@ -68,8 +68,8 @@ static char heard[10000];
 Test(diagnosis, names_threads_that_are_not_known)
 {
     cr_assert_eq(in_child_heard(collect_beside, heard, heard, sizeof heard), 0, "%s", heard);
-    cr_expect_eq(count_lines(heard, "(stranger), so it may free"), THREADS, "%s", heard);
-    cr_expect_eq(count_lines(heard, "hapax: the collector does not know thread "), THREADS, "%s", heard);
+    cr_expect_eq(count_lines(heard, "(stranger) is not registered with the collector"), THREADS, "%s", heard);
+    cr_expect_eq(count_lines(heard, "hapax: thread "), THREADS, "%s", heard);
 }
 
 Test(diagnosis, names_no_thread_that_is_known)

@@ -212,8 +212,8 @@ int collector_start(const struct collector_hooks *our_hooks)
     } else if (!load_relaxed(&is_ours) && !GC_thread_is_registered()) {
         /* As long as nobody has told it that there are threads, the collector works without locks. Somebody may be amidst
          * an allocation right now, and there is no way to ask. */
-        return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, and the collector does "
-                                             "not know this thread: call hapax_init right after GC_INIT");
+        return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, and this thread is not "
+                                             "registered with it: call hapax_init right after GC_INIT");
     }
     if (!heap_fits()) {
         errno = ENOTSUP;

@@ -120,13 +120,20 @@ static void tell(const struct doomed *row, uintptr_t at, enum memory_owner owner
 
 /* The collector has mapped memory, too, and does not say which. Its tables have the address of each of its blocks, and so of
  * the first object there. Its mark stack has addresses of objects to search; behind each stands its size, in most kinds
- * without the word that the collector adds, or 0 after another thread has taken the entry. */
+ * without the word that the collector adds, or 0 after another thread has taken the entry. It also has ranges to search,
+ * perhaps from a time when something larger was there: a start and a length. */
 __attribute__((no_sanitize_address)) static bool is_of_collector(const uintptr_t *word, const uintptr_t *last,
                                                                  uintptr_t base)
 {
+    enum { MOST_OF_RANGE = 1 << 20 };
+    if (*word % PAGE_BYTES == 0)
+        return true;
+    if (word + 1 == last)
+        return false;
+    if (*word != base)
+        return word[1] % sizeof *word == 0 && word[1] - 1 < MOST_OF_RANGE;
     size_t scan = collector_scan_size((const void *)base);
-    return *word % PAGE_BYTES == 0 ||
-           (scan > 0 && *word == base && word + 1 < last && (scan - word[1] <= sizeof *word || word[1] == 0));
+    return scan > 0 && (scan - word[1] <= sizeof *word || word[1] == 0);
 }
 
 __attribute__((no_sanitize_address)) static void look(const void *start, const void *end, uintptr_t at,

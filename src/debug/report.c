@@ -132,8 +132,8 @@ static void print_never_dies(const struct never_dies *report)
 static void print_unknown_thread(const struct unknown_thread *thread)
 {
     fprintf(stderr,
-            "hapax: the collector does not know thread %d (%s), so it may free what only this thread uses: call hapax_init in "
-            "the thread before it uses collected memory\n",
+            "hapax: thread %d (%s) is not registered with the collector, which may free what only this thread uses: "
+            "call hapax_init in the thread before it uses collected memory\n",
             thread->task, thread->name);
 }
 
