@@ -17,6 +17,7 @@ struct encoding_stage {
     iconv_t converter;
     char name[64];
     struct piece in;
+    uint64_t taken; /* bytes of the stage below, those of in among them */
     char torn[LONGEST_CHARACTER]; /* the beginning of a character that two pieces share */
     size_t torn_size;
     char out[OUT_SIZE];
@@ -47,10 +48,10 @@ static int mend_torn(struct encoding_stage *encoding, struct piece *to)
         encoding->in.size--;
         struct piece torn = { encoding->torn, encoding->torn_size };
         error = convert(encoding, &torn, to);
-        if (error == EILSEQ)
-            break;
         memmove(encoding->torn, torn.data, torn.size);
         encoding->torn_size = torn.size;
+        if (error == EILSEQ)
+            break;
     }
     return error;
 }
@@ -84,17 +85,27 @@ static bool finish(struct encoding_stage *encoding, struct piece *to)
     return true;
 }
 
+/* The first byte that is not converted, from 1. */
+static uint64_t first_left(const struct encoding_stage *encoding)
+{
+    uint64_t taken = encoding->stage.below->skipped + encoding->taken;
+    return taken - encoding->in.size - encoding->torn_size + 1;
+}
+
 static bool produce(struct stage *stage, struct piece *piece)
 {
     struct encoding_stage *encoding = (struct encoding_stage *)stage;
     *piece = (struct piece){ encoding->out, 0 };
     while (piece->size == 0) {
-        if (encoding->in.size == 0 && !stage_next(stage->below, &encoding->in))
-            return false;
+        if (encoding->in.size == 0) {
+            if (!stage_next(stage->below, &encoding->in))
+                return false;
+            encoding->taken += encoding->in.size;
+        }
         if (encoding->in.size == 0)
             return finish(encoding, piece);
         if (convert_piece(encoding, piece) == EILSEQ)
-            return stage_fail(stage, "it has bytes that are not %s text", encoding->name);
+            return stage_fail(stage, NO_CHARACTER, first_left(encoding), encoding->name);
     }
     return true;
 }

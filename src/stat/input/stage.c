@@ -54,6 +54,7 @@ void stage_skip(struct stage *stage, size_t size)
 {
     stage->pending.data += size;
     stage->pending.size -= size;
+    stage->skipped += size;
 }
 
 void stage_free(struct stage *stage)

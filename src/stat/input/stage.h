@@ -13,9 +13,9 @@
 
 #include "stat/base/bytes.h"
 
+#include <inttypes.h>
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
 struct piece {
     const char *data;
@@ -39,6 +39,7 @@ struct stage {
 
     struct piece pending; /* was looked at, and has not been taken */
     struct bytes ahead;   /* holds pending if that is more than one piece */
+    uint64_t skipped;     /* bytes, by stage_skip */
 };
 
 /* The next bytes. */
@@ -71,6 +72,9 @@ struct stage *zstd_stage(struct stage *below);
 #else
 #define zstd_stage ((struct stage * (*)(struct stage *)) NULL)
 #endif
+
+/* Why a text is refused, with the number of the byte from 1 (uint64_t), and the encoding. */
+#define NO_CHARACTER "byte %" PRIu64 " begins no character of %s"
 
 /* From the named encoding to UTF-8. NULL: the system does not know it, and below stays as it is. */
 struct stage *encoding_stage(struct stage *below, const char *encoding);

@@ -41,6 +41,8 @@ struct reading {
     struct xml_entities entities;
     bool in_attribute_list; /* a declaration of attributes, with their default values */
     char encoding[64];       /* that expat does not know by itself */
+    bool by_table;           /* it reads that through these */
+    int characters[ENCODING_BYTES];
 };
 
 static void put(const struct reading *reading, uint32_t place, const char *string)
@@ -212,7 +214,9 @@ static int XMLCALL on_unknown_encoding(void *context, const XML_Char *name, XML_
     info->convert = NULL;
     info->data = NULL;
     info->release = NULL;
-    return encoding_table(name, info->map) ? XML_STATUS_OK : XML_STATUS_ERROR;
+    reading->by_table = encoding_table(name, reading->characters);
+    memcpy(info->map, reading->characters, sizeof reading->characters);
+    return reading->by_table ? XML_STATUS_OK : XML_STATUS_ERROR;
 }
 
 static void start_parser(struct reading *reading, const char *encoding)
@@ -234,6 +238,16 @@ static void start_parser(struct reading *reading, const char *encoding)
     XML_SetParamEntityParsing(parser, XML_PARAM_ENTITY_PARSING_ALWAYS);
 }
 
+/* Whether the parser stands at a byte that the table has no character for. */
+static bool is_at_no_character(struct reading *reading)
+{
+    int64_t offset = 0;
+    uint64_t size = 0;
+    const char *context = XML_GetInputContext64(reading->parser, &offset, &size);
+    return reading->by_table && context && (uint64_t)offset < size &&
+           reading->characters[(unsigned char)context[offset]] == -1;
+}
+
 static bool explain(struct reading *reading)
 {
     enum XML_Error code = XML_GetErrorCode(reading->parser);
@@ -241,9 +255,11 @@ static bool explain(struct reading *reading)
         return false; /* stop has explained it */
     if (code == XML_ERROR_NO_MEMORY && XML_GetCurrentByteIndex64(reading->parser) < INT_MAX / 4)
         out_of_memory();
-    const char *encoding = code == XML_ERROR_INVALID_TOKEN ? reading->encoding : "";
-    return split_fail(reading->splitting, (size_t)XML_GetCurrentLineNumber64(reading->parser),
-                      "%s%s%s", XML_ErrorString(code), *encoding ? " as " : "", encoding);
+    size_t line = (size_t)XML_GetCurrentLineNumber64(reading->parser);
+    if (code == XML_ERROR_INVALID_TOKEN && is_at_no_character(reading))
+        return split_fail(reading->splitting, line, NO_CHARACTER,
+                          (uint64_t)XML_GetCurrentByteIndex64(reading->parser) + 1, reading->encoding);
+    return split_fail(reading->splitting, line, "%s", XML_ErrorString(code));
 }
 
 /* Parses the piece, of at most INT_MAX bytes. */
@@ -267,6 +283,7 @@ static bool parse_head(struct reading *reading)
         return explain(reading);
     if (!source_set_encoding(source, reading->encoding))
         return split_fail(reading->splitting, 1, "unknown encoding: %s", reading->encoding);
+    reading->by_table = false;
     XML_ParserFree(reading->parser);
     start_parser(reading, "UTF-8");
     reading->in_attribute_list = false;
