@@ -175,7 +175,8 @@ static void find_writable(void)
     while (maps != NULL && fgets(line, sizeof line, maps) != NULL && range_count < MOST_RANGES) {
         unsigned long start, end;
         char rights[8];
-        if (sscanf(line, "%lx-%lx %7s", &start, &end, rights) == 3 && rights[1] == 'w' && strstr(line, "[stack]") == NULL) {
+        if (sscanf(line, "%lx-%lx %7s", &start, &end, rights) == 3 && rights[1] == 'w' &&
+            strstr(line, "[stack]") == NULL) {
             ranges[range_count].start = (char *)start;
             ranges[range_count].end = (char *)end;
             ++range_count;

@@ -75,7 +75,8 @@ template <class Run> double ns_per_op(std::size_t count, Run run)
 void report(const char *variant, std::vector<double> &rounds)
 {
     std::sort(rounds.begin(), rounds.end());
-    std::printf("{\"workload\": \"W14\", \"variant\": \"%s\", \"ns_per_op\": %.3f}\n", variant, rounds[rounds.size() / 2]);
+    std::printf("{\"workload\": \"W14\", \"variant\": \"%s\", \"ns_per_op\": %.3f}\n", variant,
+                rounds[rounds.size() / 2]);
 }
 
 } /* namespace */

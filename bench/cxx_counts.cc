@@ -157,8 +157,8 @@ void prepare(std::size_t count)
 
 } /* namespace */
 
-/* What callgrind counts. They have to return by themselves: callgrind does not see the end of a function that jumps. And the
- * compiler must not make one of the two. */
+/* What callgrind counts. They have to return by themselves: callgrind does not see the end of a function that jumps.
+ * And the compiler must not make one of the two. */
 extern "C" __attribute__((noinline)) void c_turns(loop turns, std::size_t begin, std::size_t end)
 {
     turns(begin, end);

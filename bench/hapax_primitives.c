@@ -49,7 +49,8 @@ static void make_objects(void)
         objects[i] = must(hapax_alloc_plain(OBJECT_BYTES));
 }
 
-/* What weak_value is measured against: a pointer loaded, and another through it, where the boxes lie as the cells do. */
+/* What weak_value is measured against: a pointer loaded, and another through it, where the boxes lie as the cells
+ * do. */
 static void run_dependent_loads(void)
 {
     void ***boxes = must(hapax_alloc(OBJECTS * sizeof *boxes));

@@ -66,7 +66,16 @@ static void default_threads(struct bench_options *options)
 
 void bench_parse_options(int argc, char **argv, struct bench_options *options)
 {
-    enum { CORPUS = 'c', WORKLOADS = 'w', THREADS = 't', TOKENS = 'n', OPERATIONS = 'o', CHURN = 'u', HELD = 'h', SECONDS = 's' };
+    enum {
+        CORPUS = 'c',
+        WORKLOADS = 'w',
+        THREADS = 't',
+        TOKENS = 'n',
+        OPERATIONS = 'o',
+        CHURN = 'u',
+        HELD = 'h',
+        SECONDS = 's'
+    };
     static const struct option known[] = {
         {"corpus", required_argument, NULL, CORPUS},
         {"workloads", required_argument, NULL, WORKLOADS},

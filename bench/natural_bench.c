@@ -121,8 +121,11 @@ static char *write_records(unsigned records)
     must(text != NULL, "malloc");
     text[at++] = '[';
     for (unsigned i = 0; i < records; i++)
-        at += (size_t)sprintf(text + at, "{\"id\":%u,\"name\":\"person number %u\",\"city\":\"city %u\",\"tags\":[\"red\",\"tag %u\"],"
-                              "\"mail\":\"p%u@example.org\"},", i, i, i * 7 % 5000, i % 300, i);
+        at += (size_t)sprintf(
+            text + at,
+            "{\"id\":%u,\"name\":\"person number %u\",\"city\":\"city %u\",\"tags\":[\"red\",\"tag %u\"],"
+            "\"mail\":\"p%u@example.org\"},",
+            i, i, i * 7 % 5000, i % 300, i);
     strcpy(text + at, "]");
     return text;
 }

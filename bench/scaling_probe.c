@@ -178,7 +178,9 @@ static void measure_beside(const char *what, void *(*beside)(void *))
 
 int main(void)
 {
-    must(hapax_init() == 0 && hapax_search_malloc(false) == 0 && sem_init(&ready, 0, 0) == 0 && sem_init(&stay, 0, 0) == 0, "start");
+    must(hapax_init() == 0 && hapax_search_malloc(false) == 0 && sem_init(&ready, 0, 0) == 0 &&
+             sem_init(&stay, 0, 0) == 0,
+         "start");
     measure_refill();
     measure_stop(0);
     measure_stop(16);

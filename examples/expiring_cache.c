@@ -179,7 +179,8 @@ static __attribute__((noinline)) int use_caches(void)
         for (unsigned i = 0; i < CACHES; i++)
             swept += expiring_cache_entries(caches[i]) == 0;
     }
-    printf("all entries have expired; key 12 is %s\n", expiring_cache_get(caches[0], "key 12") == NULL ? "gone" : "there");
+    printf("all entries have expired; key 12 is %s\n",
+           expiring_cache_get(caches[0], "key 12") == NULL ? "gone" : "there");
     return 0;
 }
 

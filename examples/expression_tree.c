@@ -142,8 +142,9 @@ static struct node *plain_product(long factors)
 {
     struct node *result = plain_make(NUMBER, 1, NULL, NULL);
     for (long i = 1; i <= factors; i++)
-        result = plain_make(TIMES, 0, result,
-                            plain_make(PLUS, 0, plain_make(VARIABLE, 0, NULL, NULL), plain_make(NUMBER, i, NULL, NULL)));
+        result =
+            plain_make(TIMES, 0, result,
+                       plain_make(PLUS, 0, plain_make(VARIABLE, 0, NULL, NULL), plain_make(NUMBER, i, NULL, NULL)));
     return result;
 }
 

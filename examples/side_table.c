@@ -7,9 +7,9 @@
  * Reads files of "key = value" lines; a later line overrides an earlier one, and a line without a value takes the
  * setting away. Prints the settings that are left, each with its file and line and those it has overridden. Settings
  * know nothing of files and lines: a weak map holds each one's origin exactly as long as the setting, although the
- * origin refers back to it; nobody takes origins out of the map. Without a FILE it reads two texts of its own and checks
- * itself. With --measure it tells what the map adds to a full collection, for a million settings or as many as wanted,
- * beside the same settings and origins held by plain pointers, and drops half of the settings. */
+ * origin refers back to it; nobody takes origins out of the map. Without a FILE it reads two texts of its own and
+ * checks itself. With --measure it tells what the map adds to a full collection, for a million settings or as many as
+ * wanted, beside the same settings and origins held by plain pointers, and drops half of the settings. */
 #include <hapax.h>
 
 #include <ctype.h>
@@ -233,7 +233,8 @@ static int measure(size_t count)
            (mapped.processor_ms - plain.processor_ms) * 1e6 / (double)count);
     size_t lost = drop_half(held, count), dead = atomic_load(&settings_gone), gone = atomic_load(&forgotten);
     /* A stale word may have kept a few. */
-    printf("%zu settings dropped: one collection found %zu dead, and with them %zu origins; %zu of the others lost theirs\n",
+    printf("%zu settings dropped: one collection found %zu dead, and with them %zu origins; %zu of the others lost "
+           "theirs\n",
            count / 2, dead, gone, lost);
     hapax_keep_alive(held);
     hapax_keep_alive(beside);
@@ -246,7 +247,8 @@ enum { TEMPORARY = 1000 };
 
 static void read_own_texts(void)
 {
-    static char system[] = "colour = blue\nsize = 10\nlanguage = en\n", user[] = "size = 12\nlanguage =\ncolour = red\n";
+    static char system[] = "colour = blue\nsize = 10\nlanguage = en\n",
+                user[] = "size = 12\nlanguage =\ncolour = red\n";
     FILE *stream = need(fmemopen(system, strlen(system), "r"));
     read_settings(stream, "system");
     fclose(stream);

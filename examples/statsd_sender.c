@@ -157,7 +157,8 @@ static void *count_in_a_thread(void *address)
 static struct addrinfo *listen_here(void)
 {
     static struct sockaddr_in address = {.sin_family = AF_INET};
-    static struct addrinfo info = {.ai_family = AF_INET, .ai_addr = (struct sockaddr *)&address, .ai_addrlen = sizeof address};
+    static struct addrinfo info = {
+        .ai_family = AF_INET, .ai_addr = (struct sockaddr *)&address, .ai_addrlen = sizeof address};
     socklen_t size = sizeof address;
     int room = 4 << 20;
     struct timeval patience = {.tv_sec = 30};
@@ -204,7 +205,8 @@ static int try_on_loopback(void)
     /* A client has two cleanups, its worker's and its own. One or two may stay for the sake of a stale word. */
     long sent = (long)THREADS * CLIENTS * COUNTS;
     unsigned left = (unsigned)(stats.cleanups_pending + 1) / 2;
-    printf("%d clients counted %ld times; %ld arrived, in %ld datagrams, %u of them sent by workers; %u clients are left\n",
+    printf("%d clients counted %ld times; %ld arrived, in %ld datagrams, %u of them sent by workers; %u clients are "
+           "left\n",
            THREADS * CLIENTS, sent, server.total, server.datagrams, atomic_load(&flushed), left);
     return server.total != sent || atomic_load(&flushed) == 0 || left > THREADS * CLIENTS / 10;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* What the trie and the registry ask of the collector layer, for suites that play the collector themselves: they mark,
- * call the steps of a collection and decide who survives. A suite that links it leaves src/collector/collector.c out. */
+ * call the steps of a collection and decide who survives. A suite that links it leaves src/collector/collector.c
+ * out. */
 #ifndef TESTS_BARE_COLLECTOR_H
 #define TESTS_BARE_COLLECTOR_H
 

@@ -78,7 +78,8 @@ template <class Vector> void contain()
     hapax_collect();
     int wrong = 0;
     for (int i = 0; i < 10000; i++)
-        wrong += all[static_cast<std::size_t>(i % 100)][static_cast<std::size_t>(i / 100)] != hapax::intern(std::to_string(i));
+        wrong += all[static_cast<std::size_t>(i % 100)][static_cast<std::size_t>(i / 100)] !=
+                 hapax::intern(std::to_string(i));
     EXPECT(wrong == 0);
 }
 
@@ -97,7 +98,8 @@ void symbols()
     EXPECT(thrown);
 }
 
-__attribute__((noinline)) void make_pins(std::vector<hapax::pinned<hapax::handle<>>> &pins, std::vector<hapax::weak<hapax::handle<>>> &weak)
+__attribute__((noinline)) void make_pins(std::vector<hapax::pinned<hapax::handle<>>> &pins,
+                                         std::vector<hapax::weak<hapax::handle<>>> &weak)
 {
     for (int i = 0; i < 1000; i++) {
         const auto word = hapax::intern("pinned " + std::to_string(i));
@@ -158,7 +160,8 @@ void deaths()
     hapax::weak<counted> none;
     EXPECT(none.lock() == nullptr);
     auto *object = hapax::make<counted>();
-    EXPECT(hapax::weak<counted>(object).lock() == object && hapax::weak<counted>(object) == hapax::weak<counted>(object));
+    EXPECT(hapax::weak<counted>(object).lock() == object &&
+           hapax::weak<counted>(object) == hapax::weak<counted>(object));
     bool thrown = false;
     try {
         int local = 0;

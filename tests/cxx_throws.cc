@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions of a program that throw where the C library has called them: the program ends by std::terminate, which exits
+/* Functions of a program that throw where the C library has called them: the program ends by std::terminate, which
+ * exits
    with status 42 here. Were the exception to cross the library, the caller would catch it: status 1. The argument says
    which function. */
 #include <hapax.hpp>
@@ -112,7 +113,8 @@ void stop()
     cleanup.stop();
 }
 
-/* A create that throws: its caller gets the exception, the cache works on, and creates within creates do not mix them up. */
+/* A create that throws: its caller gets the exception, the cache works on, and creates within creates do not mix them
+ * up. */
 void create()
 {
     const hapax::cache<int, long> inner([](int key) -> long * {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The explorer's threads: fibers of one real thread, each with a stack, an errno and other thread-local variables of its own. */
+/* The explorer's threads: fibers of one real thread, each with a stack, an errno and other thread-local variables of
+ * its own. */
 #ifndef TESTS_EXPLORE_FIBERS_H
 #define TESTS_EXPLORE_FIBERS_H
 
@@ -46,7 +47,8 @@ extern unsigned current, fibers_count;
 
 /* Once: a thread of the library for each. */
 void fibers_make(void);
-/* All of them have ended: they begin in `run` when they are switched to, with empty stacks and the same registers as ever. */
+/* All of them have ended: they begin in `run` when they are switched to, with empty stacks and the same registers as
+ * ever. */
 void fibers_begin_anew(void (*run)(void));
 void fiber_switch_to(unsigned next);
 /* A fiber begins to run. */

@@ -33,8 +33,8 @@ struct box {
 
 /* ---- Values: the hash is the test's ---- */
 
-/* Doublings of the root before anything counts; and where it stands then: 1 line in the trie itself; 2 of the collector's;
- * 4 with more stripes, in a region. */
+/* Doublings of the root before anything counts; and where it stands then: 1 line in the trie itself; 2 of the
+ * collector's; 4 with more stripes, in a region. */
 static unsigned doublings;
 enum { OWN, COLLECTED, REGION };
 
@@ -107,7 +107,8 @@ static inline void new_table_with(unsigned times)
         trie_consider_growth(trie, 1000);
         split_all();
     }
-    MUST(load_relaxed(&trie->level) == times && !trie_wants_help(trie), "a root of 2^%u lines", load_relaxed(&trie->level));
+    MUST(load_relaxed(&trie->level) == times && !trie_wants_help(trie), "a root of 2^%u lines",
+         load_relaxed(&trie->level));
 }
 
 static inline void must_be_well_formed(void)

@@ -43,14 +43,15 @@ __attribute__((visibility("default"))) int fstat(int file, struct stat *status)
     return result;
 }
 
-/* The library's calls come here: counts the files that are mapped, and takes its time to unmap one, so that there is time
- * to map it anew. */
+/* The library's calls come here: counts the files that are mapped, and takes its time to unmap one, so that there is
+ * time to map it anew. */
 enum { SHARED_FILES = 100, PLACES = 4096 };
 static atomic_bool counts, opening;
 static atomic_uint mapped, most_mapped;
 static void *_Atomic places[PLACES];
 
-__attribute__((visibility("default"))) void *mmap(void *where, size_t length, int access, int flags, int file, off_t offset)
+__attribute__((visibility("default"))) void *mmap(void *where, size_t length, int access, int flags, int file,
+                                                  off_t offset)
 {
     void *start = (void *)syscall(SYS_mmap, where, length, access, flags, file, offset);
     if (!counts || start == MAP_FAILED || file < 0 || (flags & MAP_SHARED) != 0)

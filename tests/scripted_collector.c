@@ -13,7 +13,6 @@
 #include <string.h>
 
 struct script script;
-
 static struct collector_hooks hooks;
 static atomic_count collections, deaths;
 static unsigned allocations;
@@ -69,7 +68,7 @@ static void drain(void)
     }
 }
 
-/* A call of its own: the registers in which it goes through the objects are not there any more when stacks are searched. */
+/* A call of its own, so that its registers are gone when stacks are searched. */
 static __attribute__((noinline)) void mark_roots_alone(void)
 {
     FOR_EACH_OBJECT(segment, index, LIVE)
@@ -253,8 +252,7 @@ void *collector_stack(uintptr_t *base)
 
 void collector_set_stack_base(void *handle, uintptr_t base)
 {
-    (void)handle;
-    (void)base;
+    (void)handle, (void)base;
 }
 
 void collector_unregister_thread(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* src/collector/collector.h on malloc, with death as the test writes it. A program that links this leaves src/collector/collector.c out.
+/* src/collector/collector.h on malloc, with death as the test writes it. A program that links this leaves
+ * src/collector/collector.c out.
  *
  * An object lives on in a collection where it is reached: from the stacks of stopped threads, from root memory, from
  * the ranges that the library pushes, and through scanned memory, conservatively; static data is not searched. All

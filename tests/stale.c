@@ -5,8 +5,9 @@
  * dropped may live on because of a word that nobody uses any more. Which objects live on depends on the processor, the
  * compiler and the linker. This library chooses the worst: for each place of the test from which it gets objects,
  * words to the last K of them stay behind. The first of these words goes before the second collection from then on, so
- * that its object dies late; the second word stays for ever; the third goes before the third collection, and so on. Moreover each call that gives the test an object
- * leaves its address in all registers that a call may overwrite, and in the dead part of the stack.
+ * that its object dies late; the second word stays for ever; the third goes before the third collection, and so on.
+ * Moreover each call that gives the test an object leaves its address in all registers that a call may overwrite, and
+ * in the dead part of the stack.
  *
  *     HAPAX_TEST_STALE=K LD_PRELOAD=.../libstale.so tests/test_NAME       (K from 1 to 8; else it does nothing)
  *
@@ -143,10 +144,12 @@ static inline void note(const void *caller, const void *object)
 GIVES_OBJECT(void *, hapax_alloc, (size_t size), (size))
 GIVES_OBJECT(void *, hapax_alloc_plain, (size_t size), (size))
 GIVES_OBJECT(hapax_table *, hapax_table_new, (const struct hapax_type *type, unsigned flags), (type, flags))
-GIVES_OBJECT(hapax_handle, hapax_make_handle, (hapax_table *table, const void *value, size_t size), (table, value, size))
-GIVES_OBJECT(hapax_handle, hapax_make_handle_hashed, (hapax_table *table, const void *value, size_t size, uint64_t hash),
-             (table, value, size, hash))
-GIVES_OBJECT(hapax_handle, hapax_find_handle, (hapax_table *table, const void *value, size_t size), (table, value, size))
+GIVES_OBJECT(hapax_handle, hapax_make_handle, (hapax_table * table, const void *value, size_t size),
+             (table, value, size))
+GIVES_OBJECT(hapax_handle, hapax_make_handle_hashed,
+             (hapax_table * table, const void *value, size_t size, uint64_t hash), (table, value, size, hash))
+GIVES_OBJECT(hapax_handle, hapax_find_handle, (hapax_table * table, const void *value, size_t size),
+             (table, value, size))
 GIVES_OBJECT(hapax_handle, hapax_intern, (const char *string), (string))
 GIVES_OBJECT(hapax_weak, hapax_weak_make, (const void *pointer), (pointer))
 GIVES_OBJECT(void *, hapax_weak_value, (hapax_weak weak), (weak))

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * stat_saving.c - keeps the lines of standard input as an ordinary program would: in an array, each by strdup, or each by
- * hapax_intern. Prints the bytes of heap that this took, the array among them. tests/test_stat_counters.sh compares them
- * with what hapax stat says.
+ * stat_saving.c - keeps the lines of standard input as an ordinary program would: in an array, each by strdup, or each
+ * by hapax_intern. Prints the bytes of heap that this took, the array among them. tests/test_stat_counters.sh compares
+ * them with what hapax stat says.
  */
 #include "config.h"
 

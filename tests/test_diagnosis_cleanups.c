@@ -260,7 +260,8 @@ Test(diagnosis, does_not_name_what_arguments_of_the_living_hold)
     cr_assert_leq(lines_with("never dies"), FEW);
 }
 
-/* What is held reaches, by its argument, an object whose argument reaches the next one; each is reached by its own, too. */
+/* What is held reaches, by its argument, an object whose argument reaches the next one; each is reached by its own,
+ * too. */
 static NOINLINE void leak_behind_arguments(void)
 {
     enum { DEPTH = 5 };
@@ -340,7 +341,8 @@ static NOINLINE void drop_with_hidden_argument(size_t i)
     cr_assert_eq(hapax_add_cleanup(object, nothing, arg, NULL), 0);
 }
 
-/* Where a new object has the address of a dead one, the argument that waits for the dead one's cleanup comes to reach it. */
+/* Where a new object has the address of a dead one, the argument that waits for the dead one's cleanup comes to reach
+ * it. */
 static NOINLINE unsigned reach_new_objects_at_old_addresses(void)
 {
     unsigned found = 0;

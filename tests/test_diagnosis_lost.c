@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* HAPAX_DEBUG=lost: what is said of values whose handles stand where nobody searches. The programs of tests/natural show it of
- * each kind of memory. */
+/* HAPAX_DEBUG=lost: what is said of values whose handles stand where nobody searches. The programs of tests/natural
+ * show it of each kind of memory. */
 #include "dying.h"
 
 #include <criterion/criterion.h>
@@ -30,7 +30,8 @@ static NOINLINE void fill(hapax_handle *unsearched)
 {
     for (unsigned i = 0; i < VALUES; i++) {
         char text[100];
-        snprintf(text, sizeof text, "line\n%u, longer than what is shown of a value, so that it is cut: %0*u", i, i % 40, 0);
+        snprintf(text, sizeof text, "line\n%u, longer than what is shown of a value, so that it is cut: %0*u", i,
+                 i % 40, 0);
         unsearched[i] = hapax_intern(text);
         cr_assert_not_null(unsearched[i]);
     }

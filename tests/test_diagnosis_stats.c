@@ -38,11 +38,12 @@ static struct line last_line(double *library_ms)
     *library_ms = 0;
     for (char *at = strtok(text(), "\n"); at != NULL; at = strtok(NULL, "\n")) {
         cr_assert_eq(sscanf(at,
-                            "hapax: collection %" SCNu64 ": %lf ms in hapax, %lf ms of it with the threads stopped; heap %" SCNu64
-                            " KiB, %" SCNu64 " KiB free; cleanups: %" SCNu64 " pending, %" SCNu64 " queued, %" SCNu64
+                            "hapax: collection %" SCNu64
+                            ": %lf ms in hapax, %lf ms of it with the threads stopped; heap %" SCNu64 " KiB, %" SCNu64
+                            " KiB free; cleanups: %" SCNu64 " pending, %" SCNu64 " queued, %" SCNu64
                             " run; finalizers: %" SCNu64 " queued, %" SCNu64 " run",
-                            &last.number, &last.library_ms, &last.pause_ms, &last.heap_kib, &last.free_kib, &last.pending,
-                            &last.queued, &last.run, &last.finalizers_queued, &last.finalizers_run),
+                            &last.number, &last.library_ms, &last.pause_ms, &last.heap_kib, &last.free_kib,
+                            &last.pending, &last.queued, &last.run, &last.finalizers_queued, &last.finalizers_run),
                      10, "%s", at);
         *library_ms += last.library_ms;
     }

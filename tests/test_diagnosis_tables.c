@@ -75,8 +75,9 @@ static struct line read_line(const char *words, unsigned n)
         at = strstr(at + (i > 0), words);
     cr_assert_not_null(at, "%s: %s", words, heard);
     at = strstr(strstr(at, " at "), ": ");
-    cr_assert_eq(sscanf(at, ": %u live, %u evicted, %u interned again after eviction\n", &line.live, &line.evicted, &line.again),
-                 3, "%s", at);
+    cr_assert_eq(
+        sscanf(at, ": %u live, %u evicted, %u interned again after eviction\n", &line.live, &line.evicted, &line.again),
+        3, "%s", at);
     return line;
 }
 

@@ -14,7 +14,8 @@ Test(diagnosis, answers_unknown_words)
     static const char *const unknown[] = {"losst", "often=0", "often=x", "stats=3", "oftener"};
     for (size_t i = 0; i < sizeof unknown / sizeof *unknown; i++) {
         char line[100];
-        snprintf(line, sizeof line, "hapax: HAPAX_DEBUG: the word \"%s\" is unknown; the known words are errors, cleanups, ", unknown[i]);
+        snprintf(line, sizeof line,
+                 "hapax: HAPAX_DEBUG: the word \"%s\" is unknown; the known words are errors, cleanups, ", unknown[i]);
         cr_expect_not_null(strstr(text(), line), "%s", unknown[i]);
     }
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Functions that succeed leave errno alone: where the collector runs the program's finalizers inside of them, which set it;
- * and where a first attempt fails and the second succeeds. */
+/* Functions that succeed leave errno alone: where the collector runs the program's finalizers inside of them, which set
+ * it; and where a first attempt fails and the second succeeds. */
 #include "config.h"
 
 #include "support.h"

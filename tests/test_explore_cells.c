@@ -141,8 +141,8 @@ static const struct scenario value_bring_back = {
 
 /* ---- Cells that move ---- */
 
-/* Some of objects that live, and one of an object that dies: with more of those, a line would be left alone because of the
- * others. */
+/* Some of objects that live, and one of an object that dies: with more of those, a line would be left alone because of
+ * the others. */
 static void with_cells_to_split(void)
 {
     begin();
@@ -175,7 +175,8 @@ static void end_of_split_cells(void)
     cells_must_be_well_formed();
     hapax_collect();
     cells_must_be_well_formed();
-    MUST(hapax_weak_value(hapax_weak_make(roots->objects[2])) == roots->objects[2], "a weak pointer lost its living object");
+    MUST(hapax_weak_value(hapax_weak_make(roots->objects[2])) == roots->objects[2],
+         "a weak pointer lost its living object");
     end();
 }
 

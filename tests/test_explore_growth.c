@@ -161,8 +161,11 @@ static void end_of_another_stripe(void)
 }
 
 static const struct scenario give_stripes_insert_insert = {
-    .name = "give-stripes-insert-insert", .preemptions = 1, .random_runs = 4000,
-    .begin = some_to_split_later, .threads = {begins_to_split, holds_another_stripes_in_10, holds_another_stripes_in_11},
+    .name = "give-stripes-insert-insert",
+    .preemptions = 1,
+    .random_runs = 4000,
+    .begin = some_to_split_later,
+    .threads = {begins_to_split, holds_another_stripes_in_10, holds_another_stripes_in_11},
     .end = end_of_another_stripe};
 
 static void holds_0_to_3_again(void)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Tables under the explorer of interleavings: what the comments of src/trie/trie.h promise, in every order of few steps. */
+/* Tables under the explorer of interleavings: what the comments of src/trie/trie.h promise, in every order of few
+ * steps. */
 #include "config.h"
 
 #include "explored_table.h"

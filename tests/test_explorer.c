@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The explorer itself: what a run does depends on the order of its threads alone, not on what an earlier run left behind. */
+/* The explorer itself: what a run does depends on the order of its threads alone, not on what an earlier run left
+ * behind. */
 #include "config.h"
 
 #include <hapax.h>

@@ -15,8 +15,9 @@
 
 static void *links[MANY];       /* disguised: cleared by the collector, not searched */
 
-/* Amid these, no object dies. If one did, bdwgc would free the record of its link, though an older copy of its table of links
- * still leads there; if one stale word leads to that copy, it holds whatever comes to lie where the record was. */
+/* Amid these, no object dies. If one did, bdwgc would free the record of its link, though an older copy of its table of
+ * links still leads there; if one stale word leads to that copy, it holds whatever comes to lie where the record
+ * was. */
 static void make_each_at_once(size_t n, void (*make)(size_t))
 {
     GC_disable();
@@ -46,8 +47,8 @@ Test(foreign, handles_take_disappearing_links)
     cr_assert_geq(gone, MOST);
 }
 
-/* Short links are cleared before a finalizer runs, long ones when the object is gone for good, as our weak pointers are.
- * Whoever was there first. */
+/* Short links are cleared before a finalizer runs, long ones when the object is gone for good, as our weak pointers
+ * are. Whoever was there first. */
 static void *short_links[MANY], *long_links[MANY];
 static bool ours_first;
 

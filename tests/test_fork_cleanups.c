@@ -157,7 +157,8 @@ static atomic_int forked_well;
 static int after_fork_inside(void *unused)
 {
     (void)unused;
-    /* This is still the cleanup; it ends in the child. Others run there meanwhile, in a thread of its own if need be. */
+    /* This is still the cleanup; it ends in the child. Others run there meanwhile, in a thread of its own if need
+     * be. */
     CHECK(handles_are_canonical() == 0);
     collect();
     return 0;

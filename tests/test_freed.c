@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects that the program frees by hand, with the collector's own functions, after the library has come to know them. */
+/* Objects that the program frees by hand, with the collector's own functions, after the library has come to know
+ * them. */
 #include "config.h"
 
 #include "support.h"
@@ -13,8 +14,8 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Of a large object nothing is left, not even what the collector knows of its pages. A small one looks as before to everybody
- * but the collector, until it is somebody else's: nothing can be said of it but that all goes on. */
+/* Of a large object nothing is left, not even what the collector knows of its pages. A small one looks as before to
+ * everybody but the collector, until it is somebody else's: nothing can be said of it but that all goes on. */
 enum { N = 200, ENOUGH = N * 9 / 10, LARGE = 100000, SMALL = 64 };
 
 static size_t size;

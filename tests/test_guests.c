@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that somebody else has made known to the collector, and takes off without a word; and threads at their end. */
+/* Threads that somebody else has made known to the collector, and takes off without a word; and threads at their
+ * end. */
 #include "config.h"
 
 #include "support.h"

@@ -177,8 +177,8 @@ Test(handle, takes_weak_pointers_cleanups_and_pins)
     cr_expect_geq(atomic_load(&dead), MOST(N));
 }
 
-/* No handle dies amid these: bdwgc would free the record of its link, and an older copy of its table of links, if a stale
- * word leads there, would hold whatever comes to lie where the record was. */
+/* No handle dies amid these: bdwgc would free the record of its link, and an older copy of its table of links, if a
+ * stale word leads there, would hold whatever comes to lie where the record was. */
 static NOINLINE void link_to_handles(void **links, unsigned n)
 {
     GC_disable();

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Objects whose layout the program has described to the collector, below weak maps and finalizers: there our own marker has to
- * find what the collector would. */
+/* Objects whose layout the program has described to the collector, below weak maps and finalizers: there our own marker
+ * has to find what the collector would. */
 #include "config.h"
 
 #include "support.h"
@@ -29,8 +29,8 @@ static void must(bool well)
 
 /* ---- Ways to hide a pointer ---- */
 
-/* Numbers with a pointer in their low bits; as the distance to an address, in half a word; a pointer beside words that only look
- * like one. Only the program knows. */
+/* Numbers with a pointer in their low bits; as the distance to an address, in half a word; a pointer beside words that
+ * only look like one. Only the program knows. */
 struct boxed {
     uint64_t fields[FIELDS];
 };
@@ -48,7 +48,8 @@ static struct GC_ms_entry *mark_boxed(GC_word *start, struct GC_ms_entry *top, s
 
 static char *near;              /* in the heap */
 
-static struct GC_ms_entry *mark_compressed(GC_word *start, struct GC_ms_entry *top, struct GC_ms_entry *limit, GC_word data)
+static struct GC_ms_entry *mark_compressed(GC_word *start, struct GC_ms_entry *top, struct GC_ms_entry *limit,
+                                           GC_word data)
 {
     (void)data;
     for (unsigned i = 0; i < FIELDS; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* What the collector keeps alive although it has not marked it when its marking ends: objects that strong toggle references
- * hold, and cycles of objects with finalizers of its own. */
+/* What the collector keeps alive although it has not marked it when its marking ends: objects that strong toggle
+ * references hold, and cycles of objects with finalizers of its own. */
 #include "config.h"
 
 #include "finalizer_table.h"
@@ -52,8 +52,8 @@ static void make_maps(void)
     must(map != NULL && second_map != NULL);
 }
 
-/* A child with a finalizer, a value in a map for the object, one in another map for that value; and the last value reaches
- * another object with a finalizer. All live as long as the object does. */
+/* A child with a finalizer, a value in a map for the object, one in another map for that value; and the last value
+ * reaches another object with a finalizer. All live as long as the object does. */
 static void attach(size_t i, struct node *object)
 {
     object->child = new_node(i);

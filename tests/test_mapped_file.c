@@ -152,7 +152,8 @@ Test(mapped_file, stays_mapped_while_it_is_held)
     write_files(FILES);
     hapax_mapped_file **held = hapax_alloc(FILES * sizeof *held);
     for (unsigned i = 0; i < FILES; i++)
-        held[i] = i % 2 ? hapax_mapped_file_open(path_number(i).text) : hapax_mapped_file_open_shared(path_number(i).text);
+        held[i] =
+            i % 2 ? hapax_mapped_file_open(path_number(i).text) : hapax_mapped_file_open_shared(path_number(i).text);
     collect_all();
     cr_assert_eq(count_mapped(), FILES);
     for (unsigned i = 0; i < FILES; i++)
@@ -191,7 +192,8 @@ static void GC_CALLBACK bring_back(void *object, void *data)
 static NOINLINE void open_with_foreign_finalizers(void)
 {
     for (unsigned i = 0; i < FILES; i++)
-        GC_register_finalizer_no_order(hapax_mapped_file_open_shared(path_number(i).text), bring_back, NULL, NULL, NULL);
+        GC_register_finalizer_no_order(hapax_mapped_file_open_shared(path_number(i).text), bring_back, NULL, NULL,
+                                       NULL);
 }
 
 Test(mapped_file, stays_mapped_where_a_foreign_finalizer_brings_it_back)

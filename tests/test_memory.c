@@ -96,8 +96,8 @@ Test(memory, size_zero_is_an_object_of_its_own)
 
 Test(memory, too_much_is_refused)
 {
-    static const size_t sizes[] = {SIZE_MAX, SIZE_MAX - 1, SIZE_MAX - 15, SIZE_MAX - 16, SIZE_MAX - 4096, SIZE_MAX / 2 + 1,
-                                   (size_t)1 << 62};
+    static const size_t sizes[] = {SIZE_MAX,        SIZE_MAX - 1,     SIZE_MAX - 15,  SIZE_MAX - 16,
+                                   SIZE_MAX - 4096, SIZE_MAX / 2 + 1, (size_t)1 << 62};
     for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
         errno = 0;
         cr_expect_null(hapax_alloc(sizes[i]));

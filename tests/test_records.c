@@ -205,7 +205,8 @@ static void finalize(size_t i)
     cr_assert_eq(hapax_set_finalizer(objects[i], count_object, &ran), 0);
 }
 
-/* Pages of small objects that are freed by hand stay with bdwgc, for objects of the same size, where it marks in parallel. */
+/* Pages of small objects that are freed by hand stay with bdwgc, for objects of the same size, where it marks in
+ * parallel. */
 enum { IS_GROUP_SMALL = RECORDS_PER_GROUP * sizeof(struct record) <= PAGE_BYTES / 2 };
 
 static void expect_to_be_given_back(void (*watch)(size_t i))

@@ -50,17 +50,17 @@ static int grow(void *data)
     for (size_t i = 0; i < OBJECTS; i++) {
         char text[40];
         snprintf(text, sizeof text, "grown %zu", i);
-#define TRY(what, worked)                                                                                             \
-    for (int again = 0;; again++) {                                                                                   \
-        injection_arm(again < 3 ? every : 0);                                                                                   \
-        bool well = (what, worked);                                                                                   \
-        int error = errno;                                                                                            \
-        (void)injection_disarm();                                                                                               \
-        if (well)                                                                                                     \
-            break;                                                                                                    \
-        refusals++;                                                                                                   \
-        CHECK(error == ENOMEM);                                                                                       \
-        CHECK(again < 3);                                                                                             \
+#define TRY(what, worked)                     \
+    for (int again = 0;; again++) {           \
+        injection_arm(again < 3 ? every : 0); \
+        bool well = (what, worked);           \
+        int error = errno;                    \
+        (void)injection_disarm();             \
+        if (well)                             \
+            break;                            \
+        refusals++;                           \
+        CHECK(error == ENOMEM);               \
+        CHECK(again < 3);                     \
     }
         TRY(objects[i] = hapax_alloc(24), objects[i] != NULL)
         TRY(handles[i] = hapax_intern(text), handles[i] != NULL)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The start of the library beside what other threads do: collect, allocate, fork. Where the start is to be met at a given
- * point, functions of the collector that it calls there are the test's own, and go on to the collector's. */
+/* The start of the library beside what other threads do: collect, allocate, fork. Where the start is to be met at a
+ * given point, functions of the collector that it calls there are the test's own, and go on to the collector's. */
 #include "config.h"
 
 #include "support.h"

@@ -123,7 +123,8 @@ Test(symbols, handles_are_sorted_by_bytes)
     static const struct {
         const char *bytes;
         size_t size;
-    } sorted[] = {{"", 0}, {"\0", 1}, {"\0\0", 2}, {"A", 1}, {"a", 1}, {"a\0b", 3}, {"ab", 2}, {"abc", 3}, {"b", 1}, {"\xff", 1}};
+    } sorted[] = {{"", 0},     {"\0", 1}, {"\0\0", 2}, {"A", 1}, {"a", 1},
+                  {"a\0b", 3}, {"ab", 2}, {"abc", 3},  {"b", 1}, {"\xff", 1}};
     enum { COUNT = sizeof sorted / sizeof *sorted };
     hapax_handle handles[COUNT + 1] = {NULL};
     for (size_t i = 0; i < COUNT; i++)

@@ -243,8 +243,8 @@ static rlim_t limit_to(rlim_t bytes)
     return before;
 }
 
-/* bdwgc makes a map for each size of small objects with the first of them. If there is no memory for that, its next collection
- * reads the map that is not there. */
+/* bdwgc makes a map for each size of small objects with the first of them. If there is no memory for that, its next
+ * collection reads the map that is not there. */
 static void make_one_of_each_size(void)
 {
     enum { SMALL = 2048, GRANULE = 16 };

@@ -305,7 +305,8 @@ static void *use_and_be_cancelled(void *seed)
 Test(threads, by_pthread_exit_cancellation_and_detached)
 {
 #ifdef HAPAX_HARD_TESTS
-    cr_skip_test("a thread that is cancelled while bdwgc has stopped it never says that it goes on; here it stops them always");
+    cr_skip_test(
+        "a thread that is cancelled while bdwgc has stopped it never says that it goes on; here it stops them always");
 #endif
     semaphores();
     for (uintptr_t round = 0; round < 20; round++) {

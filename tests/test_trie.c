@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* The trie alone, under a collector that the tests play themselves: src/trie/trie.h. How it grows: test_trie_growth.c. */
+/* The trie alone, under a collector that the tests play themselves: src/trie/trie.h. How it grows:
+ * test_trie_growth.c. */
 #include "config.h"
 
 #include "trie_suite.h"

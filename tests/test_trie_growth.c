@@ -60,8 +60,8 @@ Test(trie_growth, moves_out_of_its_first_line)
         cr_expect_eq(load_relaxed(&trie.first.words[i]), 0);
 }
 
-/* A region has room for some doublings; then the lines move into one with room for more, and the old one keeps nothing but
- * its addresses. */
+/* A region has room for some doublings; then the lines move into one with room for more, and the old one keeps nothing
+ * but its addresses. */
 Test(trie_growth, moves_out_of_a_region_that_is_full)
 {
     unsigned moves = 0;
@@ -433,11 +433,13 @@ Test(trie_growth, racing_threads_beside_one_that_shrinks)
     intern_in_threads(true);
 }
 
-/* The check of tries: it is told where each chunk of nodes ends, since others may lie behind it, shifted by half a node. */
+/* The check of tries: it is told where each chunk of nodes ends, since others may lie behind it, shifted by half a
+ * node. */
 Test(trie_growth, check_tells_nodes_of_neighbouring_chunks_apart)
 {
     static _Alignas(128) unsigned char memory[512];
-    struct trie_node *newer = (struct trie_node *)(void *)(memory + 64), *older = (struct trie_node *)(void *)(memory + 256);
+    struct trie_node *newer = (struct trie_node *)(void *)(memory + 64),
+                     *older = (struct trie_node *)(void *)(memory + 256);
     struct node_chunk first = {NULL, older, 1}, second = {&first, newer, 1};
     struct trie_nodes nodes = {.chunks = &second, .free = newer, .used = 1, .made = 2};
     store_relaxed(&trie.nodes, &nodes);

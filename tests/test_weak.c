@@ -124,7 +124,8 @@ Test(weak, identity_lasts_while_the_object_lives_whoever_holds_it)
 Test(weak, each_offset_has_its_own)
 {
     enum { OFFSETS = 13 };
-    static const size_t offsets[OFFSETS] = {0, 1, 2, 7, 8, 9, 16, 4095, 4096, 65536, 1 << 20, (1 << 20) + 1, (3 << 20) - 1};
+    static const size_t offsets[OFFSETS] = {
+        0, 1, 2, 7, 8, 9, 16, 4095, 4096, 65536, 1 << 20, (1 << 20) + 1, (3 << 20) - 1};
     char *object = held[0] = hapax_alloc(3 << 20);
     for (size_t i = 0; i < OFFSETS; i++) {
         weak[i] = hapax_weak_make(object + offsets[i]);
@@ -275,7 +276,8 @@ Test(weak, what_is_neither_collected_nor_static_is_refused)
     static _Thread_local char thread_local_data;
     char on_stack = 0;
     char *from_malloc = malloc(100);
-    const void *foreign[] = {&on_stack, from_malloc, from_malloc + 50, &thread_local_data, (void *)8, (void *)UINTPTR_MAX};
+    const void *foreign[] = {&on_stack,          from_malloc, from_malloc + 50,
+                             &thread_local_data, (void *)8,   (void *)UINTPTR_MAX};
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++) {
         errno = 0;
         cr_expect_null(hapax_weak_make(foreign[i]), "%zu", i);

@@ -247,7 +247,8 @@ static const char *check_stripe(struct check *check, unsigned stripe, unsigned m
     if (account.log != level && account.log != level + 1)
         return wrong("a stripe is at level %u, the root at %u", account.log, level);
     if (account.log > level && account.split != (uint64_t)stripe * RUN)
-        return wrong("stripe %u of %u has shape %u:%llu at level %u, which has not begun", stripe, mask + 1, account.log, (unsigned long long)account.split, level);
+        return wrong("stripe %u of %u has shape %u:%llu at level %u, which has not begun", stripe, mask + 1,
+                     account.log, (unsigned long long)account.split, level);
     const char *error = NULL;
     for (uint64_t index = 0; index < account.half && error == NULL; index++)
         if ((index / RUN & mask) == stripe)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Walks a trie and checks that it has the shape that src/trie/trie.h describes. For moments in which nobody changes the trie
- * and no collection runs, or one that the caller drives. */
+/* Walks a trie and checks that it has the shape that src/trie/trie.h describes. For moments in which nobody changes the
+ * trie and no collection runs, or one that the caller drives. */
 #ifndef TESTS_TRIE_CHECK_H
 #define TESTS_TRIE_CHECK_H
 

@@ -45,7 +45,8 @@ struct bare_object *find(uint64_t value, uint64_t hash)
     return found;
 }
 
-struct bare_object *put_into(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash, uint64_t count)
+struct bare_object *put_into(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash,
+                             uint64_t count)
 {
     uint64_t ticket;
     object->value = value;

@@ -25,7 +25,8 @@ struct bare_object *find(uint64_t value, uint64_t hash);
 void expect_found(const struct bare_object *objects, size_t n);
 
 /* Puts the object in, or answers the one that was first. As a table does it that has about so many. */
-struct bare_object *put_into(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash, uint64_t count);
+struct bare_object *put_into(struct trie *into, struct bare_object *object, uint64_t value, uint64_t hash,
+                             uint64_t count);
 /* Into the suite's trie, as if it had few. */
 struct bare_object *put(struct bare_object *object, uint64_t value, uint64_t hash);
 /* n objects of spread hashes; the root grows as it does in a table. */

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: MIT
 # No line of what people read is wider than 80 columns: the manual pages, as written and as rendered, the public headers, and
-# the documents.
+# the documents. No line of a source is wider than 120.
 . "$top_srcdir/tests/functions"
 
 # wide FILE: its lines wider than 80 columns.
@@ -48,10 +48,25 @@ for document in $(documents); do
   check "${document#./}" narrow_document "$exemption" "$top_srcdir/$document"
 done
 
+# wide_sources FOLDER: lines of C and C++ that are wider than 120 columns.
+wide_sources() {
+  find "$1" -name 'build*' -prune -o -type f '(' -name '*.[ch]' -o -name '*.cc' ')' -exec awk 'length > 120 { print FILENAME ": " FNR }' {} +
+}
+narrow_sources() {
+  wide_sources "$1" >"$scratch/wide"
+  cat "$scratch/wide"
+  [ ! -s "$scratch/wide" ]
+}
+for folder in src tests bench examples; do
+  check "sources in $folder" narrow_sources "$top_srcdir/$folder"
+done
+
 # What these checks have to find.
 finds() { ! "$@"; }
 printf '%081d\n' 1 >"$scratch/planted.txt"
 check 'finds a line that is too wide' finds narrow "$scratch/planted.txt"
+mkdir "$scratch/planted" && printf '/* %0120d */\n' 1 >"$scratch/planted/wide.c"
+check 'finds a source that is too wide' finds narrow_sources "$scratch/planted"
 printf '| %081d |\n%081d\n' 1 2 >"$scratch/planted.md"
 exempts() { breakable "$1" "$scratch/planted.md" >"$scratch/exempt" && [ "$(wide "$scratch/exempt" | wc -l)" -eq "$2" ]; }
 check 'finds a row of a table' exempts none 2

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Real threads that stop of their own accord: src/collector/collector.h's promises without a signal, for the thread sanitizer. */
+/* Real threads that stop of their own accord: src/collector/collector.h's promises without a signal, for the thread
+ * sanitizer. */
 #include "config.h"
 
 #include "world.h"

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* How the lines of lines.c grow, and where a ninth entry goes. Linear hashing throughout: a line is split into itself, or
+/* How the lines of lines.c grow, and where a ninth entry goes. Linear hashing throughout: a line is split into itself,
+ * or
    where it moves to, and a line half further up.
 
      (nothing)       one line after the other, in address space that is reserved for all there could ever be

@@ -4,9 +4,9 @@
  *     json_document [FILE [POINTER]]
  *     json_document --stats [FILE]
  *
- * Reads one JSON text (RFC 8259), and prints the value that the JSON pointer (RFC 6901: "/users/3/name") leads to, or the
- * whole document. With --stats it counts instead. Equal strings are one handle, so looking up a member compares pointers. A
- * text that is no JSON is refused with file, line and column. */
+ * Reads one JSON text (RFC 8259), and prints the value that the JSON pointer (RFC 6901: "/users/3/name") leads to, or
+ * the whole document. With --stats it counts instead. Equal strings are one handle, so looking up a member compares
+ * pointers. A text that is no JSON is refused with file, line and column. */
 #include "name.h"
 
 #include <math.h>
@@ -237,7 +237,8 @@ static struct value read_value(struct reader *reader, unsigned depth)
     if (take(reader, '{'))
         return read_object(reader, depth + 1);
     for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if ((size_t)(reader->end - reader->at) >= words[i].size && memcmp(reader->at, words[i].word, words[i].size) == 0) {
+        if ((size_t)(reader->end - reader->at) >= words[i].size &&
+            memcmp(reader->at, words[i].word, words[i].size) == 0) {
             reader->at += words[i].size;
             return (struct value){.kind = words[i].kind};
         }
@@ -403,15 +404,16 @@ int main(int count, char **arguments)
         fputs(usage, stderr);
         return BAD_USAGE;
     }
-    const char *file = count > 1 + stats ? arguments[1 + stats] : "-", *pointer = !stats && count > 2 ? arguments[2] : "";
+    const char *file = count > 1 + stats ? arguments[1 + stats] : "-",
+               *pointer = !stats && count > 2 ? arguments[2] : "";
     if (*pointer != '\0' && *pointer != '/')
         fail("json_document: %s: a pointer begins with /", pointer);
     struct value document = read_document(file);
     if (stats) {
         struct numbers numbers = {0};
         count_values(&document, &numbers);
-        printf("%zu values, %zu members, %zu strings, %zu bytes of text\n", numbers.values, numbers.members, numbers.strings,
-               numbers.bytes);
+        printf("%zu values, %zu members, %zu strings, %zu bytes of text\n", numbers.values, numbers.members,
+               numbers.strings, numbers.bytes);
     } else {
         const struct value *value = look_up(&document, pointer);
         if (value == NULL)

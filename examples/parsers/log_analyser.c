@@ -3,10 +3,10 @@
  *
  *     log_analyser [--threads=N] [--top=N] [FILE...]
  *
- * Reads logs in the common or the combined format, keeps a record of each line in an ordinary array, and prints the most
- * frequent values of each field, with the bytes that were sent. Each field has a table of its own, and
- * several threads intern in it at the same time. Without a FILE it reads the standard input. A line that is no log line is
- * reported with its place; the others are still counted, and the exit status is 1. */
+ * Reads logs in the common or the combined format, keeps a record of each line in an ordinary array, and prints the
+ * most frequent values of each field, with the bytes that were sent. Each field has a table of its own, and
+ * several threads intern in it at the same time. Without a FILE it reads the standard input. A line that is no log line
+ * is reported with its place; the others are still counted, and the exit status is 1. */
 #include "name.h"
 
 #include <errno.h>

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* What the parsers do with names: what interning changes in a program stands in this header.
  *
- * A name is a handle: made from the bytes that the parser has just read, compared with ==, never freed. With -DPLAIN a name
- * is a copy of its own for each occurrence, compared byte by byte and freed by hand, as in a program without interning. So
- * each parser can be compiled in both ways and measured: examples/parsers/measure. */
+ * A name is a handle: made from the bytes that the parser has just read, compared with ==, never freed. With -DPLAIN a
+ * name is a copy of its own for each occurrence, compared byte by byte and freed by hand, as in a program without
+ * interning. So each parser can be compiled in both ways and measured: examples/parsers/measure. */
 #ifndef EXAMPLES_NAME_H
 #define EXAMPLES_NAME_H
 

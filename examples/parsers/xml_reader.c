@@ -3,10 +3,11 @@
  *
  *     xml_reader [--tree] [FILE...]
  *
- * Reads descriptions of file types (the freedesktop.org shared MIME database: *.xml in /usr/share/mime/packages) and answers
- * what people ask of them: for each type its comment, its patterns and the types it is a kind of. The elements that mean
- * something are known when the program is written; they are symbols, and a switch chooses what to do. With --tree the program
- * prints the elements and attributes of any XML instead. Without a FILE it reads the standard input. */
+ * Reads descriptions of file types (the freedesktop.org shared MIME database: *.xml in /usr/share/mime/packages) and
+ * answers what people ask of them: for each type its comment, its patterns and the types it is a kind of. The elements
+ * that mean something are known when the program is written; they are symbols, and a switch chooses what to do. With
+ * --tree the program prints the elements and attributes of any XML instead. Without a FILE it reads the standard
+ * input. */
 #include "name.h"
 
 #include <expat.h>

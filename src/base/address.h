@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* How many bits an address may have. Words of a trie keep sixteen bits of a hash above the address of an object or a line. On
- * nearly all systems these bits of an address are 0. A system that hands out addresses of 57 bits unasked is refused: the
- * library does not start there, and memory of that kind that turns up later is not taken. */
+/* How many bits an address may have. Words of a trie keep sixteen bits of a hash above the address of an object or a
+ * line. On nearly all systems these bits of an address are 0. A system that hands out addresses of 57 bits unasked is
+ * refused: the library does not start there, and memory of that kind that turns up later is not taken. */
 #ifndef HAPAX_ADDRESS_H
 #define HAPAX_ADDRESS_H
 

@@ -8,7 +8,8 @@
 
 #include <stdbool.h>
 
-/* Whether this program runs with more rights than its caller: set-user-ID, set-group-ID or with capabilities of its file. */
+/* Whether this program runs with more rights than its caller: set-user-ID, set-group-ID or with capabilities of its
+ * file. */
 bool environment_secure_execution(void);
 
 /* Removes all variables whose names begin with the prefix. Other threads must not read the environment meanwhile. */

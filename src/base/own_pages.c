@@ -8,11 +8,11 @@
 #include <stdbool.h>
 #include <sys/mman.h>
 
-/* Open addressing with linear probing, by the first page, in address space that takes memory where it is touched. A range
- * that was removed leaves a mark, where the next one may go.
+/* Open addressing with linear probing, by the first page, in address space that takes memory where it is touched. A
+ * range that was removed leaves a mark, where the next one may go.
  *
- * Without a lock: the world may be stopped, or the process forked, while a thread is anywhere in here. What such a thread
- * has taken in a child is one row that stays taken. */
+ * Without a lock: the world may be stopped, or the process forked, while a thread is anywhere in here. What such a
+ * thread has taken in a child is one row that stays taken. */
 enum { ROOM_LOG = 16, ROOM = 1 << ROOM_LOG, REMOVED = 1, TAKEN = 2 };
 
 struct row {

@@ -2,8 +2,8 @@
 /* Which pages are the library's own: what pages_alloc and its like have taken from the system. A search of all memory
  * leaves them out, since they are full of addresses that keep nothing alive.
  *
- * Threads: any, inside collections and signal handlers too; nothing waits. A list that is taken while the world is stopped may lack pages of a thread that
- * was about to tell of them; nothing is in these yet. */
+ * Threads: any, inside collections and signal handlers too; nothing waits. A list that is taken while the world is
+ * stopped may lack pages of a thread that was about to tell of them; nothing is in these yet. */
 #ifndef HAPAX_OWN_PAGES_H
 #define HAPAX_OWN_PAGES_H
 

@@ -145,7 +145,8 @@ void pages_retire(void *start, size_t size)
         return;
     /* Fresh pages, all zero, in place of them. Where the system has no more mappings to give, they stay as they are. */
     int before = errno;
-    (void)mmap(first, (size_t)(last - first), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0);
+    (void)mmap(first, (size_t)(last - first), PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+               0);
     errno = before;
 }
 

@@ -33,8 +33,8 @@ struct pages_once {
  * `smallest`. No lock is taken: a fork beside it leaves nothing half done. False with errno ENOMEM; else errno is
  * left alone. */
 bool pages_alloc_once(struct pages_once *once, size_t size, size_t smallest);
-/* Inside a collection, where such pages are nobody else's: makes them larger, with the first `used` bytes as they are; they
- * may move. False, with nothing changed, where that much cannot be had. */
+/* Inside a collection, where such pages are nobody else's: makes them larger, with the first `used` bytes as they are;
+ * they may move. False, with nothing changed, where that much cannot be had. */
 bool pages_widen(struct pages_once *once, size_t size, size_t used);
 
 /* Address space without memory, aligned to `alignment` (a power of two); NULL if there is none. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for other threads, and holding off cancellation.
  *
- * A thread that is cancelled amidst the library's work would end with a lock held, or with what others wait for still on
- * its stack. So it is not cancelled there: the cancellation waits for the program's next own cancellation point.
+ * A thread that is cancelled amidst the library's work would end with a lock held, or with what others wait for still
+ * on its stack. So it is not cancelled there: the cancellation waits for the program's next own cancellation point.
  * Whatever may come to one while it leaves anything half done holds it off: waiting, input and output, and functions of
  * the program's. */
 #ifndef HAPAX_PARK_H

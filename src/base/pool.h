@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Blocks of one size in pages of the system's: neither the collector nor a search of malloc's memory looks into them. For
- * what has to know an object without keeping it alive.
+/* Blocks of one size in pages of the system's: neither the collector nor a search of malloc's memory looks into them.
+ * For what has to know an object without keeping it alive.
  *
- * Threads: any; nothing waits. Nothing is given back to the system. A fork beside pool_take may cost the child the blocks
- * that were free. */
+ * Threads: any; nothing waits. Nothing is given back to the system. A fork beside pool_take may cost the child the
+ * blocks that were free. */
 #ifndef HAPAX_POOL_H
 #define HAPAX_POOL_H
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Static tracepoints of the provider hapax, for bpftrace, perf, gdb and SystemTap; hapax(7) describes them. Each is one
- * instruction that does nothing, and a note in the library that says where it is. Without <sys/sdt.h> they are left out.
- * There is none where a lookup finds its value. */
+ * instruction that does nothing, and a note in the library that says where it is. Without <sys/sdt.h> they are left
+ * out. There is none where a lookup finds its value. */
 #ifndef HAPAX_PROBES_H
 #define HAPAX_PROBES_H
 

@@ -2,8 +2,8 @@
 /* The argument of a cleanup or finalizer, as its record stores it: the argument itself, or a proxy that an observer
  * puts in its place.
  *
- * An observer is set at the library's start, before there is any record, and stays. It is a matter of debugging: without
- * one, all of this is the argument and nothing else. */
+ * An observer is set at the library's start, before there is any record, and stays. It is a matter of debugging:
+ * without one, all of this is the argument and nothing else. */
 #ifndef HAPAX_ARGUMENT_H
 #define HAPAX_ARGUMENT_H
 
@@ -15,8 +15,8 @@
 enum argument_owner { ARGUMENT_OF_CLEANUP, ARGUMENT_OF_FINALIZER };
 
 struct argument_observer {
-    /* The proxy for the argument of a record for the object with this base; the public function was called from `caller`.
-     * NULL with ENOMEM. */
+    /* The proxy for the argument of a record for the object with this base; the public function was called from
+     * `caller`. NULL with ENOMEM. */
     void *(*proxy)(enum argument_owner owner, const void *base, void *argument, const void *caller);
     void *(*argument)(const void *proxy);
     /* The record is free. The caller owns nothing. */

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: MIT */
-/* Ephemerons: what a collection marks only once it has marked something else, as the value of a weak map's entry once it
- * has marked the map and the key.
+/* Ephemerons: what a collection marks only once it has marked something else, as the value of a weak map's entry once
+ * it has marked the map and the key.
  *
  * Whatever waits for an unmarked object stands, as a struct waiter, in a hash table under that object's address. For
- * each object that our own marker marks, it looks there and wakes what waits. What is woken marks further objects, and so
- * on until nothing new comes. Each waiter waits once and is woken once, so the work is linear in the length of a chain.
+ * each object that our own marker marks, it looks there and wakes what waits. What is woken marks further objects, and
+ * so on until nothing new comes. Each waiter waits once and is woken once, so the work is linear in the length of a
+ * chain.
  *
  * The floors above decide what waits: each kind of waiter has a function that is called when one is woken.
  *
- * bdwgc 8.3 has a callback for this, GC_set_on_mark_stack_empty. It is not called where marking is parallel, which it is
- * wherever there are several processors; and it does not tell what was marked since the last call, so each would have to
- * look at every entry, and a chain would take a call for each link. So values are marked when marking has ended, with
- * every version. */
+ * bdwgc 8.3 has a callback for this, GC_set_on_mark_stack_empty. It is not called where marking is parallel, which it
+ * is wherever there are several processors; and it does not tell what was marked since the last call, so each would
+ * have to look at every entry, and a chain would take a call for each link. So values are marked when marking has
+ * ended, with every version. */
 #ifndef HAPAX_EPHEMERON_H
 #define HAPAX_EPHEMERON_H
 
@@ -50,8 +51,8 @@ void ephemeron_notice(const void *base);
 void ephemeron_wake(const void *base);
 /* Whether anything still waits. */
 bool ephemeron_waits(void);
-/* The collector itself has marked further objects: what waits for them is marked, with all it reaches. Looks at all that
- * waits. */
+/* The collector itself has marked further objects: what waits for them is marked, with all it reaches. Looks at all
+ * that waits. */
 void ephemeron_wake_marked(void);
 /* The same if a mark procedure of the program has marked objects; otherwise it does nothing. After the last
  * ephemeron_drain of the code that marks. */

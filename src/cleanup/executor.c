@@ -202,8 +202,8 @@ size_t hapax_run_cleanups(void)
         return 0;
     int before = errno;
     size_t ran = 0;
-    /* What is queued meanwhile may be queued by what runs, without an end. Relaxed: what has happened before this call is
-     * counted, and taking a task from the queue acquires it. */
+    /* What is queued meanwhile may be queued by what runs, without an end. Relaxed: what has happened before this call
+     * is counted, and taking a task from the queue acquires it. */
     uint64_t last_wanted = load_relaxed(&last_sequence);
     while (run_next(last_wanted)) {
         ran++;
@@ -282,8 +282,8 @@ static bool retire(void)
     return too_many;
 }
 
-/* A function of the program's has forked here and returned: this is the child, which has no thread of the program's. When
- * all has been run, nothing can come any more. */
+/* A function of the program's has forked here and returned: this is the child, which has no thread of the program's.
+ * When all has been run, nothing can come any more. */
 static _Noreturn void end_orphan(void)
 {
     pthread_mutex_lock(&lock);

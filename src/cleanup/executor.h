@@ -25,7 +25,8 @@ struct task_kind {
     /* It has ended, or was found stopped: its record may be used again. Answers the argument that the caller drops as
      * soon as it owns nothing, or NULL. */
     void *(*end)(struct task *task);
-    /* In the child of a fork, of a task that has begun in a thread that is not there: it waits in the queue once more. */
+    /* In the child of a fork, of a task that has begun in a thread that is not there: it waits in the queue once
+     * more. */
     void (*begin_anew)(struct task *task);
 };
 

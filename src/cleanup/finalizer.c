@@ -35,7 +35,7 @@ struct record {
     struct record_head head;
     struct task task;
     uintptr_t object;       /* QUEUED: the base, now seen by the collector. Before: 0 */
-    unsigned short postponed;   /* collections in a row that could not tell whether foreign finalizers reach the object */
+    unsigned short postponed; /* collections in a row that could not tell whether foreign finalizers reach the object */
     unsigned short header;  /* bytes in front of the object as the program knows it */
     void (*function)(void *object, void *argument);
     void *argument;
@@ -57,8 +57,8 @@ static struct record *doubted;
 static struct record *freed;            /* the program has freed their objects by hand */
 static bool unsure;                     /* the search from what foreign finalizers get was not complete */
 
-/* An object that foreign finalizers bring back is back, or free of them, in the next collection; beyond a chain of so many
- * of them nothing more is to be expected. */
+/* An object that foreign finalizers bring back is back, or free of them, in the next collection; beyond a chain of so
+ * many of them nothing more is to be expected. */
 enum { MAX_POSTPONED = 3 };
 
 static atomic_count queued, run;

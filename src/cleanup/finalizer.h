@@ -3,22 +3,22 @@
  *
  * When marking has ended, what the contents of every unmarked object with a finalizer reach is marked, but not these
  * objects themselves. Those still unmarked are reached by no other one, nor by themselves: they are condemned, and
- * their finalizers are queued. The others are kept for a later collection; those of a cycle for ever. A pointer of an object
- * to itself is no cycle. */
+ * their finalizers are queued. The others are kept for a later collection; those of a cycle for ever. A pointer of an
+ * object to itself is no cycle. */
 #ifndef HAPAX_FINALIZER_PRIVATE_H
 #define HAPAX_FINALIZER_PRIVATE_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* finalizer_mark_end: at mark_end, after the values of weak maps are marked. It leaves condemned objects unmarked: for weak
- * words, they are dead. finalizer_mark_condemned: when all weak words are decided and no thread looks at marks any more.
- * It marks the condemned objects, since each stays until its finalizer has run. */
+/* finalizer_mark_end: at mark_end, after the values of weak maps are marked. It leaves condemned objects unmarked: for
+ * weak words, they are dead. finalizer_mark_condemned: when all weak words are decided and no thread looks at marks any
+ * more. It marks the condemned objects, since each stays until its finalizer has run. */
 void finalizer_mark_end(void);
 void finalizer_mark_condemned(void);
 
-/* Between the two. Whether anything may be condemned; then, what is reached by objects that live on after all is no longer, and
- * if it is not known what they reach, nothing is settled about the others either. */
+/* Between the two. Whether anything may be condemned; then, what is reached by objects that live on after all is no
+ * longer, and if it is not known what they reach, nothing is settled about the others either. */
 bool finalizer_doubts(void);
 void finalizer_reached(const void *base);
 void finalizer_unsure(void);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Records by their objects, for kinds of which an object has one record at most: an array of their states, open addressing
- * with linear probing.
+/* Records by their objects, for kinds of which an object has one record at most: an array of their states, open
+ * addressing with linear probing.
  *
- * Threads: everything but record_index_fit and record_index_narrow is called while no collection runs and none can start, or
- * inside one. Those two allocate, and exclude collections by themselves. */
+ * Threads: everything but record_index_fit and record_index_narrow is called while no collection runs and none can
+ * start, or inside one. Those two allocate, and exclude collections by themselves. */
 #ifndef HAPAX_RECORD_INDEX_H
 #define HAPAX_RECORD_INDEX_H
 

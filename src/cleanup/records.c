@@ -91,7 +91,8 @@ static struct record_slab *new_slab(struct records *records)
     return slab;
 }
 
-/* A group that has memory now, or NULL: another slab is wanted. Takes the slab over where it is needed. The lock is held. */
+/* A group that has memory now, or NULL: another slab is wanted. Takes the slab over where it is needed. The lock is
+ * held. */
 static struct record_group *open_group(struct records *records, char *block, struct record_slab **slab)
 {
     struct record_group *group = take_closed(records);

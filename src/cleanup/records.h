@@ -2,12 +2,12 @@
 /* Records: what waits for the death of objects, a fixed number of bytes for each.
  *
  * A record has two parts. The record proper lies in memory that the collector searches, so that it keeps its argument
- * alive. Its state lies apart, among other states: a collection goes through these only, sixteen bytes for each object that
- * lives. The address of a state is never used for anything but the state of a record, and reads as zero when there is none,
- * so an address that was kept for long still tells that its record is gone.
+ * alive. Its state lies apart, among other states: a collection goes through these only, sixteen bytes for each object
+ * that lives. The address of a state is never used for anything but the state of a record, and reads as zero when there
+ * is none, so an address that was kept for long still tells that its record is gone.
  *
- * Records stand in groups. Both memories of a group are given back once none of its records is in use, but for one group,
- * and records are taken from the group that was used last: what is left behind by many is small.
+ * Records stand in groups. Both memories of a group are given back once none of its records is in use, but for one
+ * group, and records are taken from the group that was used last: what is left behind by many is small.
  *
  * Threads: records_lock protects the groups; it is held for a few instructions. Nobody allocates under it. */
 #ifndef HAPAX_RECORDS_H

@@ -210,8 +210,8 @@ int collector_start(const struct collector_hooks *our_hooks)
         GC_INIT();
         is_starter = true;
     } else if (!load_relaxed(&is_ours) && !GC_thread_is_registered()) {
-        /* As long as nobody has told it that there are threads, the collector works without locks. Somebody may be amidst
-         * an allocation right now, and there is no way to ask. */
+        /* As long as nobody has told it that there are threads, the collector works without locks. Somebody may be
+         * amidst an allocation right now, and there is no way to ask. */
         return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, and this thread is not "
                                              "registered with it: call hapax_init right after GC_INIT");
     }
@@ -267,7 +267,8 @@ void collector_let_through(sigset_t *blocked)
 bool collector_is_stopped(uint64_t blocked)
 {
     /* bdwgc's handler of the one waits for the other. */
-    return (blocked >> (GC_get_suspend_signal() - 1) & 1) != 0 && (blocked >> (GC_get_thr_restart_signal() - 1) & 1) == 0;
+    return (blocked >> (GC_get_suspend_signal() - 1) & 1) != 0 &&
+           (blocked >> (GC_get_thr_restart_signal() - 1) & 1) == 0;
 }
 
 /* A thread may block all signals; one that does not answer the collector's would never stop for it. */
@@ -329,8 +330,8 @@ void collector_unregister_thread(void)
     GC_unregister_my_thread();
 }
 
-/* In the hard build collections come all the time, above all while little is allocated yet: between any two of the first
- * allocations, then a little less often each time, so that tests with many objects come to an end. */
+/* In the hard build collections come all the time, above all while little is allocated yet: between any two of the
+ * first allocations, then a little less often each time, so that tests with many objects come to an end. */
 static void collect_often(void)
 {
 #ifdef HAPAX_HARD_TESTS
@@ -343,8 +344,8 @@ static void collect_often(void)
 #endif
 }
 
-/* Allocations and collections of bdwgc run foreign finalizers, which may leave anything in errno, and so may the system calls
- * of both. This is where it is put back, for all that the library does with the collector. */
+/* Allocations and collections of bdwgc run foreign finalizers, which may leave anything in errno, and so may the system
+ * calls of both. This is where it is put back, for all that the library does with the collector. */
 static void *taken(int before, void *object)
 {
     errno = before;
@@ -452,8 +453,8 @@ void collector_collect(void)
 {
     int before = errno;
     GC_gcollect();
-    /* The allocation lock goes to whoever asks first. On one processor a thread that collects again and again would ask first
-     * for as long as a slice of its time lasts, every time. */
+    /* The allocation lock goes to whoever asks first. On one processor a thread that collects again and again would ask
+     * first for as long as a slice of its time lasts, every time. */
     sched_yield();
     errno = before;
 }

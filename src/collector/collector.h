@@ -3,12 +3,12 @@
  * file that includes its headers; the tests implement it a second time on malloc with scripted death.
  *
  * What holds:
- *   - A collection calls mark_end, decide and reclaim_end, in this order and on one thread. mark_end runs with the world
- *     stopped (threads that the collector does not know excepted) and the mark bits complete. decide runs with the world
- *     running, before the collector marks anything more and before it sweeps. reclaim_end runs with the world running,
- *     before the collector hands out memory that it found dead. Between decide and reclaim_end the collector may mark
- *     more objects: those that foreign finalizers bring back. None of the three may allocate collected memory; mark_end
- *     may take no lock at all.
+ *   - A collection calls mark_end, decide and reclaim_end, in this order and on one thread. mark_end runs with the
+ *     world stopped (threads that the collector does not know excepted) and the mark bits complete. decide runs with
+ *     the world running, before the collector marks anything more and before it sweeps. reclaim_end runs with the world
+ *     running, before the collector hands out memory that it found dead. Between decide and reclaim_end the collector
+ *     may mark more objects: those that foreign finalizers bring back. None of the three may allocate collected memory;
+ *     mark_end may take no lock at all.
  *   - An object is a block of collected memory; its base is its lowest address, aligned to COLLECTOR_GRANULE.
  *   - Stacks and registers of known threads, static data and scanned memory keep alive what they point into;
  *     memory of other kinds does not. */
@@ -45,9 +45,9 @@ struct collector_hooks {
     void (*reclaim_end)(void);
 };
 
-/* Starts the collector where nobody has yet, and hangs the hooks into it: from some collection on that begins before this
- * returns, they are called. Collections may run beside it. One call at a time; after a failure, or in the child of a fork
- * that came beside it, it may be called again. 0, or -1 with errno: ENOTSUP if the heap
+/* Starts the collector where nobody has yet, and hangs the hooks into it: from some collection on that begins before
+ * this returns, they are called. Collections may run beside it. One call at a time; after a failure, or in the child of
+ * a fork that came beside it, it may be called again. 0, or -1 with errno: ENOTSUP if the heap
  * lies at addresses that cannot be used. */
 int collector_start(const struct collector_hooks *hooks);
 /* Whether anybody has started the collector, and whether collector_start was the one. */
@@ -77,7 +77,8 @@ void collector_fork_parent(void);
 void collector_fork_child(void);
 
 /* Scanned memory is zeroed, and a pointer one past its end leads to no neighbour; plain memory is neither. NULL where
- * memory is short. May run foreign finalizers. All that allocates or collects leaves errno alone, where it fails too. */
+ * memory is short. May run foreign finalizers. All that allocates or collects leaves errno alone, where it fails
+ * too. */
 void *collector_alloc_scanned(size_t size);
 void *collector_alloc_plain(size_t size);
 /* Scanned memory that is never collected; freed by hand. */
@@ -106,11 +107,11 @@ void collector_recognize_offset(size_t offset);
 
 /* The base of the object that the pointer points into, or NULL where it points into none. */
 void *collector_base(const void *pointer);
-/* Whether a pointer to the inside of an object keeps it alive wherever the pointer stands. If not, only those on stacks and in
- * registers do, and those of a recognized offset. */
+/* Whether a pointer to the inside of an object keeps it alive wherever the pointer stands. If not, only those on stacks
+ * and in registers do, and those of a recognized offset. */
 bool collector_inner_pointers_count(void);
-/* The first byte of an object as the program knows it: it lies behind the base if a debugging function of the collector has
- * put a header in front. */
+/* The first byte of an object as the program knows it: it lies behind the base if a debugging function of the collector
+ * has put a header in front. */
 void *collector_first_byte(void *base);
 /* Usable bytes of the object at this base. */
 size_t collector_size(const void *base);
@@ -118,9 +119,9 @@ size_t collector_size(const void *base);
 /* Only inside mark_end and decide, and in epoch_look. The argument is the base of an object. */
 bool collector_is_marked(const void *base);
 void collector_mark(const void *base);
-/* The same, for an address that was once the base of an object: whether it still is one, and marked. A program that works
- * with the collector itself may free by hand what it has given to the library, and then nothing is left whose mark could be
- * looked at. Where another object has taken the place since, the answer is about that one. */
+/* The same, for an address that was once the base of an object: whether it still is one, and marked. A program that
+ * works with the collector itself may free by hand what it has given to the library, and then nothing is left whose
+ * mark could be looked at. Where another object has taken the place since, the answer is about that one. */
 bool collector_lives(const void *base);
 /* The same question without the mark, inside mark_end and reclaim_end. */
 bool collector_is_object(const void *base);
@@ -132,9 +133,9 @@ size_t collector_find_unmarked(atomic_word *words, size_t count, uint16_t *indic
 void *collector_mark_word(uintptr_t word, struct collector_range *contents);
 /* The same for an object whether it is marked or not: what is to be searched. */
 struct collector_range collector_mark_anew(const void *base);
-/* Of a range with other low bits: marks what it leads to, and pushes what is then left to search onto the stack, of which `top` is
- * the first free place and `limit` the end. Answers the new top, or NULL if there was no room for all. It does not say which
- * objects it has marked. */
+/* Of a range with other low bits: marks what it leads to, and pushes what is then left to search onto the stack, of
+ * which `top` is the first free place and `limit` the end. Answers the new top, or NULL if there was no room for all.
+ * It does not say which objects it has marked. */
 struct collector_range *collector_search_special(struct collector_range range, struct collector_range *top,
                                                  struct collector_range *limit);
 /* How many bytes of this object may hold pointers. */
@@ -150,8 +151,8 @@ void collector_push_range(const void *start, const void *end);
 void collector_heap_range(uintptr_t *low, uintptr_t *high);
 /* Whether the page with this address is one of the heap's, whose memory is no root. */
 bool collector_is_heap(const void *address);
-/* How many bytes of the heap from the beginning of this page on are free; 0 unless free memory begins here. Of those, only
- * the first page need be one that collector_is_heap knows. The allocation lock is held. */
+/* How many bytes of the heap from the beginning of this page on are free; 0 unless free memory begins here. Of those,
+ * only the first page need be one that collector_is_heap knows. The allocation lock is held. */
 size_t collector_free_size(const void *page);
 
 /* Only inside push_roots: bytes allocated since the start. */
@@ -185,8 +186,8 @@ void collector_heap_inside(uint64_t *heap_bytes, uint64_t *free_bytes);
 /* Takes out of a set those signals that a known thread must not block: the collector stops and restarts threads with
  * them, or learns of writes. */
 void collector_let_through(sigset_t *blocked);
-/* While the world is stopped: whether a thread of which the system says that it blocks these signals, a bit each from 1 on,
- * stands still for the collector. */
+/* While the world is stopped: whether a thread of which the system says that it blocks these signals, a bit each from 1
+ * on, stands still for the collector. */
 bool collector_is_stopped(uint64_t blocked);
 
 #endif

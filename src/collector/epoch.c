@@ -5,7 +5,8 @@
 
 struct epoch epoch;
 
-/* The number of threads that look, counted in several places so that two threads rarely write to the same cache line. */
+/* The number of threads that look, counted in several places so that two threads rarely write to the same cache
+ * line. */
 enum { PLACES_LOG = 4, PLACES = 1 << PLACES_LOG };
 static struct {
     _Alignas(CACHE_LINE) atomic_uint looking;
@@ -27,7 +28,8 @@ static bool is_in_doubt(void)
     return load_relaxed(&epoch.begun) != decided;
 }
 
-enum epoch_answer epoch_look(atomic_word *place, uintptr_t word, const void *subject, bool (*lives)(const void *subject))
+enum epoch_answer epoch_look(atomic_word *place, uintptr_t word, const void *subject,
+                             bool (*lives)(const void *subject))
 {
     enum epoch_answer answer = EPOCH_AGAIN;
     atomic_uint *looking = own_place();

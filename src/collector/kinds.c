@@ -24,7 +24,8 @@ static const GC_mark_proc *procedures;
 
 /* ---- Finding the procedures ---- */
 
-static struct GC_ms_entry *mark_nothing(GC_word *start, struct GC_ms_entry *top, struct GC_ms_entry *limit, GC_word data)
+static struct GC_ms_entry *mark_nothing(GC_word *start, struct GC_ms_entry *top, struct GC_ms_entry *limit,
+                                        GC_word data)
 {
     (void)start, (void)limit, (void)data;
     return top;
@@ -59,7 +60,8 @@ static int search_module(struct dl_phdr_info *module, size_t size, void *data)
     bool is_it = false;
     for (unsigned i = 0; i < module->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &module->dlpi_phdr[i];
-        is_it |= part->p_type == PT_LOAD && (uintptr_t)search->module - (module->dlpi_addr + part->p_vaddr) < part->p_memsz;
+        is_it |=
+            part->p_type == PT_LOAD && (uintptr_t)search->module - (module->dlpi_addr + part->p_vaddr) < part->p_memsz;
     }
     for (unsigned i = 0; is_it && i < module->dlpi_phnum; i++) {
         const ElfW(Phdr) *part = &module->dlpi_phdr[i];
@@ -104,8 +106,9 @@ void kinds_start(void)
 static void complain(void)
 {
     static const char line[] =
-        "hapax: an object with its own mark procedure is reachable only through a weak map or a finalizer, and this build of the "
-        "collector does not let the library call the procedure: what only the procedure finds may be freed\n";
+        "hapax: an object with its own mark procedure is reachable only through a weak map or a finalizer, and this "
+        "build of the collector does not let the library call the procedure: what only the procedure finds may be "
+        "freed\n";
     static bool done;
     if (!done && write(STDERR_FILENO, line, strlen(line)) > 0)
         done = true;
@@ -121,7 +124,8 @@ struct collector_range kinds_mark(const void *base)
 {
     /* bdwgc marks the object and pushes what is to be searched of it, if anything: where it is, and its descriptor. */
     struct collector_range stack[4] = {{NULL, 0}};
-    struct GC_ms_entry *bottom = (struct GC_ms_entry *)(void *)stack, *limit = (struct GC_ms_entry *)(void *)(stack + 4);
+    struct GC_ms_entry *bottom = (struct GC_ms_entry *)(void *)stack,
+                       *limit = (struct GC_ms_entry *)(void *)(stack + 4);
     struct GC_ms_entry *top = GC_mark_and_push((void *)(uintptr_t)base, bottom, limit, NULL);
     if (top == bottom)
         return (struct collector_range){base, 0};
@@ -165,11 +169,13 @@ static struct collector_range *push_by_procedure(struct collector_range range, s
     GC_mark_proc procedure = procedures[range.how >> GC_DS_TAG_BITS & (GC_MAX_MARK_PROCS - 1)];
     GC_word *start = (GC_word *)(uintptr_t)range.start;
     struct GC_ms_entry *last = (struct GC_ms_entry *)(void *)(top - 1);
-    last = procedure(start, last, (struct GC_ms_entry *)(void *)limit, range.how >> (GC_DS_TAG_BITS + GC_LOG_MAX_MARK_PROCS));
+    last = procedure(start, last, (struct GC_ms_entry *)(void *)limit,
+                     range.how >> (GC_DS_TAG_BITS + GC_LOG_MAX_MARK_PROCS));
     return (struct collector_range *)(void *)last + 1;
 }
 
-struct collector_range *kinds_search(struct collector_range range, struct collector_range *top, struct collector_range *limit)
+struct collector_range *kinds_search(struct collector_range range, struct collector_range *top,
+                                     struct collector_range *limit)
 {
     while ((range.how & GC_DS_TAGS) == GC_DS_PER_OBJECT)
         range.how = follow_descriptor(range);

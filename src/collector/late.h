@@ -10,8 +10,8 @@
 #ifndef HAPAX_LATE_H
 #define HAPAX_LATE_H
 
-/* Stands in front of both functions, where it does not yet. `kept` is called while bdwgc finalizes, with an object of a cycle.
- * Takes the allocator lock. */
+/* Stands in front of both functions, where it does not yet. `kept` is called while bdwgc finalizes, with an object of a
+ * cycle. Takes the allocator lock. */
 void late_watch(void (*kept)(const void *object));
 
 /* Between the program's decisions and the end of the marking: has what strong references hold marked. */

@@ -40,7 +40,8 @@ static size_t room(void)
 /* Amidst a collection: the system may still have pages. */
 static bool grow(void)
 {
-    return mark_room_wanted == 0 && pages_widen(&stack, 2 * load_relaxed(&stack.size), depth * sizeof(struct collector_range));
+    return mark_room_wanted == 0 &&
+           pages_widen(&stack, 2 * load_relaxed(&stack.size), depth * sizeof(struct collector_range));
 }
 
 static void note_depth(void)
@@ -60,7 +61,8 @@ static void search_special(struct collector_range range)
 {
     if (room() - depth < ROOM_FOR_SPECIAL)
         (void)grow();
-    struct collector_range *bottom = stack_start(), *top = collector_search_special(range, bottom + depth, bottom + room());
+    struct collector_range *bottom = stack_start(),
+                           *top = collector_search_special(range, bottom + depth, bottom + room());
     unheard |= noticed_by != NULL;
     if (top == NULL) {
         overflowed = true;

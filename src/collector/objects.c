@@ -31,7 +31,8 @@ bool collector_inner_pointers_count(void)
 void *collector_first_byte(void *base)
 {
     uintptr_t *behind = (uintptr_t *)(void *)((char *)base + GC_get_debug_header_size());
-    bool has_header = GC_size(base) > GC_get_debug_header_size() && behind[-1] == (DEBUG_HEADER_MARK ^ (uintptr_t)behind);
+    bool has_header =
+        GC_size(base) > GC_get_debug_header_size() && behind[-1] == (DEBUG_HEADER_MARK ^ (uintptr_t)behind);
     return has_header ? behind : base;
 }
 

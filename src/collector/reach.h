@@ -12,9 +12,9 @@
 /* Reserves what a search needs; the first call counts. False with ENOMEM. */
 bool reach_prepare(void);
 
-/* Calls enter for each object that the contents of `from` lead to, `from` itself included if another object leads back to it;
- * if it answers true, the search goes on into that object. Objects seen since reach_forget are not entered again. False where there
- * were too many to remember: the search is not complete. */
+/* Calls enter for each object that the contents of `from` lead to, `from` itself included if another object leads back
+ * to it; if it answers true, the search goes on into that object. Objects seen since reach_forget are not entered
+ * again. False where there were too many to remember: the search is not complete. */
 bool reach_search(const void *from, bool (*enter)(const void *base));
 /* Calls enter for this object as if a search had come upon it; reach_go_on searches from there. */
 bool reach_add(const void *base, bool (*enter)(const void *base));

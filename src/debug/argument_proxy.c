@@ -20,7 +20,7 @@
 
 /* Not searched by the collector, nor along with malloc's memory. */
 struct proxy {
-    struct waiter waiter;               /* the argument lives while the object does, and waits for that in a collection */
+    struct waiter waiter; /* the argument lives while the object does, and waits for that in a collection */
     void *argument;
     struct proxy *next, **at;
     enum argument_owner owner;

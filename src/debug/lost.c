@@ -118,10 +118,10 @@ static void tell(const struct doomed *row, uintptr_t at, enum memory_owner owner
         lines++;
 }
 
-/* The collector has mapped memory, too, and does not say which. Its tables have the address of each of its blocks, and so of
- * the first object there. Its mark stack has addresses of objects to search; behind each stands its size, in most kinds
- * without the word that the collector adds, or 0 after another thread has taken the entry. It also has ranges to search,
- * perhaps from a time when something larger was there: a start and a length. */
+/* The collector has mapped memory, too, and does not say which. Its tables have the address of each of its blocks, and
+ * so of the first object there. Its mark stack has addresses of objects to search; behind each stands its size, in most
+ * kinds without the word that the collector adds, or 0 after another thread has taken the entry. It also has ranges to
+ * search, perhaps from a time when something larger was there: a start and a length. */
 __attribute__((no_sanitize_address)) static bool is_of_collector(const uintptr_t *word, const uintptr_t *last,
                                                                  uintptr_t base)
 {

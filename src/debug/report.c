@@ -117,16 +117,19 @@ static const char *describe_site(const void *site)
 static void print_never_dies(const struct never_dies *report)
 {
     static const char *const reasons[] = {
-        [CLEANUP_ARGUMENT_REACHES] = "never dies, and its cleanup never runs: only the cleanup's argument reaches it; the "
-                                "cleanup was added in",
-        [FINALIZER_ARGUMENT_REACHES] = "never dies, and its finalizer never runs: only the finalizer's argument reaches it; "
-                                  "the finalizer was set in",
-        [CYCLE_OF_FINALIZERS] = "never dies, and its finalizer never runs: the object reaches itself; the finalizer was "
-                                "set in",
+        [CLEANUP_ARGUMENT_REACHES] =
+            "never dies, and its cleanup never runs: only the cleanup's argument reaches it; the "
+            "cleanup was added in",
+        [FINALIZER_ARGUMENT_REACHES] =
+            "never dies, and its finalizer never runs: only the finalizer's argument reaches it; "
+            "the finalizer was set in",
+        [CYCLE_OF_FINALIZERS] =
+            "never dies, and its finalizer never runs: the object reaches itself; the finalizer was "
+            "set in",
     };
     const char *site = describe_site(report->site);
-    fprintf(stderr, "hapax: %s of %zu bytes at %p %s %s\n", report->type[0] != '\0' ? report->type : "object", report->size,
-            report->object, reasons[report->reason], site);
+    fprintf(stderr, "hapax: %s of %zu bytes at %p %s %s\n", report->type[0] != '\0' ? report->type : "object",
+            report->size, report->object, reasons[report->reason], site);
 }
 
 static void print_unknown_thread(const struct unknown_thread *thread)
@@ -193,8 +196,8 @@ static void print_lost(const struct lost_thing *lost)
     const char *site = lost->site != NULL ? describe_site(lost->site) : "a place that was not recorded";
     /* In one piece: what the program has lost may end it at any moment. */
     fprintf(stderr,
-            "hapax: lost: the %s %s%swas freed, but its address %p is still in %s at %p (%s), which is not searched; it was "
-            "made in %s\n",
+            "hapax: lost: the %s %s%swas freed, but its address %p is still in %s at %p (%s), which is not searched; "
+            "it was made in %s\n",
             lost->what, quoted, table, lost->object, owners[lost->where], lost->at, place.name, site);
 }
 
@@ -268,8 +271,8 @@ static _Unwind_Reason_Code take_frame(struct _Unwind_Context *context, void *dat
     return frames->count < FRAMES ? _URC_NO_REASON : _URC_END_OF_STACK;
 }
 
-/* The innermost caller outside of the library's file. Where the library is a part of the program itself, its own callers
- * look like everybody else. */
+/* The innermost caller outside of the library's file. Where the library is a part of the program itself, its own
+ * callers look like everybody else. */
 const void *debug_report_site(const void *caller)
 {
     const void *library = file_of((const void *)(uintptr_t)&debug_report_site);

@@ -43,8 +43,8 @@ static uintptr_t file_address(const Dl_info *info, const void *address)
     return header->e_type == ET_DYN ? at - (uintptr_t)header : at;
 }
 
-/* Runs addr2line and reads what it says: two lines. Not with more rights than the caller's, who could put a program of that
- * name into the search path. */
+/* Runs addr2line and reads what it says: two lines. Not with more rights than the caller's, who could put a program of
+ * that name into the search path. */
 static bool ask(const char *file, uintptr_t address, char *answer, size_t size)
 {
     if (environment_secure_execution())

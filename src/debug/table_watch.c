@@ -126,8 +126,8 @@ static void print(void)
         fprintf(stderr,
                 "hapax: table of %s at %p%s: %" PRIu64 " live, %" PRIu64 " evicted, %" PRIu64
                 " interned again after eviction\n",
-                watched->values, watched->address, lives ? "" : ", itself collected", lives ? interned - evicted : 0, evicted,
-                load_relaxed(&watched->again));
+                watched->values, watched->address, lives ? "" : ", itself collected", lives ? interned - evicted : 0,
+                evicted, load_relaxed(&watched->again));
     }
 }
 

@@ -67,8 +67,8 @@ static bool is_stopped(int tasks, const char *task)
     return false;
 }
 
-/* Threads of the collector's and of the library's own: they touch no collected memory, or none before they are known, for which
- * they may have to wait while others collect. */
+/* Threads of the collector's and of the library's own: they touch no collected memory, or none before they are known,
+ * for which they may have to wait while others collect. */
 static bool is_excused(const char *name)
 {
     static const char *const names[] = {"GC-marker-", "hapax-"};
@@ -91,7 +91,8 @@ static void look_at(int tasks, const char *text)
     struct unknown_thread thread = {.task = atoi(text)};
     struct seen *before = find(thread.task);
     if (thread.task == 0 || thread.task == syscall(SYS_gettid) || (before != NULL && before->is_named) ||
-        !read_file(tasks, text, "comm", thread.name, sizeof thread.name) || is_excused(thread.name) || is_stopped(tasks, text))
+        !read_file(tasks, text, "comm", thread.name, sizeof thread.name) || is_excused(thread.name) ||
+        is_stopped(tasks, text))
         return;
     thread.name[strcspn(thread.name, "\n")] = '\0';
     if (before == NULL && seen_count < ROOM)

@@ -10,7 +10,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char *const words[] = {"errors", "cleanups", "lost", "stats", "stale", "tables", "threads", "often", "all"};
+static const char *const words[] = {"errors", "cleanups", "lost",  "stats", "stale",
+                                    "tables", "threads",  "often", "all"};
 #define LIST "errors, cleanups, lost, stats, stale, tables, threads, often, often=N, all"
 
 /* "often=", and a number that is not 0. */
@@ -38,7 +39,8 @@ void debug_words_check(void)
     while (list != NULL && *list != '\0') {
         size_t item = strcspn(list, ",");
         if (!is_known(list, item))
-            fprintf(stderr, "hapax: HAPAX_DEBUG: the word \"%.*s\" is unknown; the known words are " LIST "\n", (int)item, list);
+            fprintf(stderr, "hapax: HAPAX_DEBUG: the word \"%.*s\" is unknown; the known words are " LIST "\n",
+                    (int)item, list);
         list += item + (list[item] == ',');
     }
 }

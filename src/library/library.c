@@ -84,8 +84,8 @@ static void mark_end(void)
     add_relaxed(&collector_ns, spent);
 }
 
-/* First the weak words, for which an object that waits for its finalizer is dead; then the cleanups, for which it is not.
- * Marks that would make a dead object look alive are only set when no thread looks at marks any more. */
+/* First the weak words, for which an object that waits for its finalizer is dead; then the cleanups, for which it is
+ * not. Marks that would make a dead object look alive are only set when no thread looks at marks any more. */
 static void decide(void)
 {
     uint64_t begin = monotonic_ns();
@@ -115,8 +115,8 @@ static void value_is_reached(void *value)
         lost_track = !reach_add(base, is_reached);
 }
 
-/* An object lives on, and what waits for it is woken. Goes on from object to object, and from keys to values: the collector itself
- * cannot tell what was condemned, since that is marked, nor what waits for what it has marked. */
+/* An object lives on, and what waits for it is woken. Goes on from object to object, and from keys to values: the
+ * collector itself cannot tell what was condemned, since that is marked, nor what waits for what it has marked. */
 static void follow(const void *object, void (*wake)(const void *object))
 {
     lost_track = false;
@@ -249,9 +249,10 @@ static void after_fork_in_child(void)
     unknown_threads_fork_child();
 }
 
-/* Forks are watched from the moment the library is loaded, since the first call may come beside one. Where the collector
- * is ours, all is done here, its own part last. Where it is the program's, it has handlers of its own, registered by
- * GC_INIT, which may be later and then comes before these: our part is then in handlers that the start registers. */
+/* Forks are watched from the moment the library is loaded, since the first call may come beside one. Where the
+ * collector is ours, all is done here, its own part last. Where it is the program's, it has handlers of its own,
+ * registered by GC_INIT, which may be later and then comes before these: our part is then in handlers that the start
+ * registers. */
 static _Thread_local bool fork_is_ours;
 
 static void before_any_fork(void)

@@ -72,8 +72,8 @@ bool careful_is_readable(uintptr_t start, size_t size)
     for (size_t at = 0; readable && at < pages; at += AT_ONCE) {
         unsigned char wanted[AT_ONCE];
         memset(wanted, 1, sizeof wanted);
-        readable = !careful_readable_pages(first + at * PAGE_BYTES, pages - at < AT_ONCE ? pages - at : AT_ONCE, PAGE_BYTES,
-                                           wanted);
+        readable = !careful_readable_pages(first + at * PAGE_BYTES, pages - at < AT_ONCE ? pages - at : AT_ONCE,
+                                           PAGE_BYTES, wanted);
     }
     return readable;
 }

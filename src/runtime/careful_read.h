@@ -16,8 +16,8 @@ bool careful_copy(void *to, uintptr_t from, size_t size);
 /* Whether each page of the range can be read. True where the system does not tell. */
 bool careful_is_readable(uintptr_t start, size_t size);
 
-/* Clears what stands in `wanted` for those of so many pages, of so many bytes each, that cannot be read; asks only about those
- * whose byte is not 0.
+/* Clears what stands in `wanted` for those of so many pages, of so many bytes each, that cannot be read; asks only
+ * about those whose byte is not 0.
  * Answers whether there were such. */
 bool careful_readable_pages(uintptr_t first, size_t pages, size_t page_bytes, unsigned char *wanted);
 

@@ -23,7 +23,8 @@ static void change(atomic_count *sum, uint64_t bytes, bool more)
 {
     uint64_t before = load_relaxed(sum), after;
     do
-        after = more ? (bytes <= UINT64_MAX - before ? before + bytes : UINT64_MAX) : (bytes <= before ? before - bytes : 0);
+        after = more ? (bytes <= UINT64_MAX - before ? before + bytes : UINT64_MAX)
+                     : (bytes <= before ? before - bytes : 0);
     while (!cas_relaxed(sum, &before, after)); /* relaxed: a count, which orders nothing */
 }
 

@@ -21,8 +21,8 @@ static uintptr_t free_end;
 
 static bool small_are_tables;   /* parts beside the collector's heap */
 
-/* The collector takes small pieces for its tables between and beside those for its heap, and tells nobody. Of the allocators
- * that are searched in this way none takes so little at once. */
+/* The collector takes small pieces for its tables between and beside those for its heap, and tells nobody. Of the
+ * allocators that are searched in this way none takes so little at once. */
 enum { TABLES_BYTES = 512 << 10 };
 
 bool foreign_pages_prepare(void)
@@ -43,7 +43,8 @@ void foreign_pages_begin(bool takes_large_parts)
 }
 
 /* A part of no heap page: the collector's, if it is small and beside the heap. */
-static void visit_between(uintptr_t start, uintptr_t end, bool beside_heap, void (*visit)(uintptr_t start, uintptr_t end))
+static void visit_between(uintptr_t start, uintptr_t end, bool beside_heap,
+                          void (*visit)(uintptr_t start, uintptr_t end))
 {
     if (start < end && !(beside_heap && small_are_tables && end - start <= TABLES_BYTES))
         visit(start, end);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Memory of the process that nobody we know of has taken: neither the library nor the collector, nor is it the stack of a
- * thread that the collector searches itself. What is left belongs to the program and its malloc.
+/* Memory of the process that nobody we know of has taken: neither the library nor the collector, nor is it the stack of
+ * a thread that the collector searches itself. What is left belongs to the program and its malloc.
  *
  * Inside a collection; one at a time. */
 #ifndef HAPAX_FOREIGN_PAGES_H

@@ -73,8 +73,8 @@ static struct {
 } segments[SEGMENTS];
 static unsigned segment_count;
 
-/* Small freed chunks of a thread's cache count as in use, and have this in their second word. So may a chunk in use whose
- * owner has not written there: a thread that ends leaves the words behind. 0: there is none. */
+/* Small freed chunks of a thread's cache count as in use, and have this in their second word. So may a chunk in use
+ * whose owner has not written there: a thread that ends leaves the words behind. 0: there is none. */
 static uintptr_t cached_mark;
 static bool passes_over_cached;
 
@@ -99,8 +99,8 @@ static int remember_segments(struct dl_phdr_info *object, size_t size, void *unu
     return is_here;
 }
 
-/* Whether the word here points to the chunk that ends where the memory of brk does, and the main arena is around it: its
- * bins are rings, and most are empty. */
+/* Whether the word here points to the chunk that ends where the memory of brk does, and the main arena is around it:
+ * its bins are rings, and most are empty. */
 __attribute__((no_sanitize_address)) static bool is_main_arena(uintptr_t at, uintptr_t brk_end)
 {
     uintptr_t top = word_at(at), header;
@@ -259,8 +259,8 @@ static bool is_mapped_chunk(uintptr_t page, const uintptr_t header[2], uintptr_t
     return true;
 }
 
-/* A chunk that was asked for with an alignment has its header further inside, and realloc changes only that one: what the
- * page begins with says how large it was at first. Nobody has written to what lies between, but for M_PERTURB. */
+/* A chunk that was asked for with an alignment has its header further inside, and realloc changes only that one: what
+ * the page begins with says how large it was at first. Nobody has written to what lies between, but for M_PERTURB. */
 static bool find_aligned_end(uintptr_t page, const uintptr_t words[4], uintptr_t *end)
 {
     if ((words[1] & FLAGS) != IS_MAPPED || words[2] != words[3])

@@ -6,10 +6,10 @@
  *   - the memory of brk, which belongs to the main arena, one after the other up to the top;
  *   - heaps of other arenas, at multiples of 64 MiB, each with a header in front;
  *   - mappings of their own, for large ones.
- * While the lock of an arena is held, its memory stays where it is and its chunks can be told apart, whatever threads go
- * on running: free chunks and the top are passed over. A search takes the lock where nobody holds it, and gives up at once
- * where somebody does, perhaps a thread that has been stopped. What is believed of arenas is checked first against those
- * of the process at hand.
+ * While the lock of an arena is held, its memory stays where it is and its chunks can be told apart, whatever threads
+ * go on running: free chunks and the top are passed over. A search takes the lock where nobody holds it, and gives up
+ * at once where somebody does, perhaps a thread that has been stopped. What is believed of arenas is checked first
+ * against those of the process at hand.
  *
  * Inside a collection, but for glibc_heap_recognize and glibc_heap_tidy_up. */
 #ifndef HAPAX_GLIBC_HEAP_H
@@ -22,16 +22,16 @@
 /* Whether this process allocates with glibc's malloc. Allocates and frees; call it once. */
 bool glibc_heap_recognize(void);
 
-/* Freed small chunks of the main arena look as if they were in use until somebody sorts them out: has it done. Takes the
- * arena's lock. */
+/* Freed small chunks of the main arena look as if they were in use until somebody sorts them out: has it done. Takes
+ * the arena's lock. */
 void glibc_heap_tidy_up(void);
 
-/* A search begins. pass_over_cached: freed chunks in the caches of threads are left out, and with them some in use that look
- * the same. */
+/* A search begins. pass_over_cached: freed chunks in the caches of threads are left out, and with them some in use that
+ * look the same. */
 void glibc_heap_begin(bool pass_over_cached);
 
-/* Whether the main arena is known, and has all its memory from brk. Where brk could not grow, it has mappings that begin
- * with no header. */
+/* Whether the main arena is known, and has all its memory from brk. Where brk could not grow, it has mappings that
+ * begin with no header. */
 bool glibc_heap_is_contiguous(void);
 
 enum glibc_memory { GLIBC_NOTHING, GLIBC_HEAP, GLIBC_CHUNK };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Where the thread-local variables of the main thread are. The collector finds those of other threads, which lie at the
- * ends of their stacks; the loader has put these somewhere else, with the first data of pthread_setspecific beside them. */
+ * ends of their stacks; the loader has put these somewhere else, with the first data of pthread_setspecific beside
+ * them. */
 #ifndef HAPAX_MAIN_TLS_H
 #define HAPAX_MAIN_TLS_H
 

@@ -152,7 +152,8 @@ static void visit_foreign(const struct mapping *mapping, void *unused)
 
 /* ---- What the program has mapped ---- */
 
-/* Behind a guard there is a stack, dead or alive; what lies behind that may be in the same mapping, and is left out too. */
+/* Behind a guard there is a stack, dead or alive; what lies behind that may be in the same mapping, and is left out
+ * too. */
 static bool behind_guard;
 
 static void visit_between_chunks(uintptr_t page, uintptr_t limit)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-/* The memory of malloc: what it has handed out, and the thread-local variables of the main thread, which nobody else has
- * either.
+/* The memory of malloc: what it has handed out, and the thread-local variables of the main thread, which nobody else
+ * has either.
  *
- * With glibc's malloc: chunks in use in the memory of brk, in arenas and in mappings of their own. With another one that
- * takes large mappings: all private memory without a file that is not the collector's, the library's own, or a stack.
+ * With glibc's malloc: chunks in use in the memory of brk, in arenas and in mappings of their own. With another one
+ * that takes large mappings: all private memory without a file that is not the collector's, the library's own, or a
+ * stack.
  *
  * Pages that were never touched are not read, and what a thread that is not stopped may unmap is copied by the system.
  *
@@ -30,7 +31,8 @@ void malloc_memory_tidy_up(void);
 /* Calls visit for each part. False where it cannot be told what belongs to malloc now: then not all was visited.
  * certain: without blocks that may be free, though they may be in use. */
 bool malloc_memory_each(memory_visitor *visit, bool certain);
-/* Likewise for what the program has mapped itself. Freed memory and the stacks of dead threads are no part of either. */
+/* Likewise for what the program has mapped itself. Freed memory and the stacks of dead threads are no part of
+ * either. */
 bool malloc_memory_each_mapped(memory_visitor *visit);
 
 void malloc_memory_fork_child(void);

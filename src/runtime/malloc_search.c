@@ -95,7 +95,8 @@ void malloc_search_start(void)
         obstacle = ENOMEM;
     if (wanted && malloc_search_set(true) != 0)
         fprintf(stderr, "hapax: malloc memory is not searched for handles, because %s; see hapax_search_malloc(3)\n",
-                obstacle == ENOTSUP ? "the program uses a malloc that the library does not know" : "there is not enough memory");
+                obstacle == ENOTSUP ? "the program uses a malloc that the library does not know"
+                                    : "there is not enough memory");
 }
 
 int hapax_search_malloc(bool wanted)

@@ -61,8 +61,8 @@ static void parse_line(const char *line, struct ends *ends,
     mapping.kind = kind_of(inode, mapping.name);
     mapping.is_guarded = mapping.start == ends->guard;
     mapping.follows_file = mapping.start == ends->file;
-    /* Not all that stands in for Linux names the memory of brk: valgrind maps it itself, even behind a file. If nobody has
-     * taken any, this can be static data that ends where brk begins: it is searched twice. */
+    /* Not all that stands in for Linux names the memory of brk: valgrind maps it itself, even behind a file. If nobody
+     * has taken any, this can be static data that ends where brk begins: it is searched twice. */
     if (mapping.kind == MAPPING_ANONYMOUS && mapping.start < ends->memory_of_brk && ends->memory_of_brk <= mapping.end)
         mapping.kind = MAPPING_BREAK;
     if (at[0] == '-' && at[1] == '-')

@@ -29,7 +29,8 @@ struct mapping {
 
 enum { MAPPINGS_BUFFER_BYTES = 8 << 10 };    /* what a line needs at least; more saves system calls */
 
-/* Calls visit for each private writable mapping, in the order of their addresses. False where the list cannot be read. */
+/* Calls visit for each private writable mapping, in the order of their addresses. False where the list cannot be
+ * read. */
 bool mappings_each(char *buffer, size_t size, void (*visit)(const struct mapping *mapping, void *context),
                    void *context);
 

@@ -111,8 +111,8 @@ void roots_reclaim_end(void)
     if (roots_describe_site != NULL)
         roots_describe_site(gone.site, site, sizeof site);
     fprintf(stderr,
-            "hapax: the root range of %zu bytes at %p, added in %s, is no longer mapped: call hapax_remove_roots before "
-            "you free or move its memory\n",
+            "hapax: the root range of %zu bytes at %p, added in %s, is no longer mapped: call hapax_remove_roots "
+            "before you free or move its memory\n",
             gone.size, (void *)gone.start, site);
     abort();
 }

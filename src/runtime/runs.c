@@ -42,7 +42,8 @@ void *runs_alloc_anew(struct runs *runs, size_t size)
     return object;
 }
 
-/* A thread that was stopped while it took the first object goes on with the second, under whose link it finds nothing. */
+/* A thread that was stopped while it took the first object goes on with the second, under whose link it finds
+ * nothing. */
 static void keep_the_first_two(void **run)
 {
     void **first = *run;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* How often malloc's memory is searched. A search costs time in proportion to that memory, whatever there is to collect: a
- * small collected heap beside a large one of malloc's would be collected over and over, and each time the large one
- * searched. So the collector is told how many bytes have to be allocated before it runs again by itself: as many as the
- * program allocates in ten times the time that the last search took.
+/* How often malloc's memory is searched. A search costs time in proportion to that memory, whatever there is to
+ * collect: a small collected heap beside a large one of malloc's would be collected over and over, and each time the
+ * large one searched. So the collector is told how many bytes have to be allocated before it runs again by itself: as
+ * many as the program allocates in ten times the time that the last search took.
  *
  * Inside collections. */
 #ifndef HAPAX_SEARCH_PACE_H

@@ -47,8 +47,8 @@ static int open_state(int task)
     return open(path, O_RDONLY | O_CLOEXEC);
 }
 
-/* The stack pointer of a thread that waits for the end of the collection, or 0 where the system does not tell. It ends the
- * line, before the instruction's address. */
+/* The stack pointer of a thread that waits for the end of the collection, or 0 where the system does not tell. It ends
+ * the line, before the instruction's address. */
 static uintptr_t stack_pointer_of(int task)
 {
     enum { TRIES = 10000 };
@@ -79,7 +79,8 @@ static uintptr_t stack_pointer_of(int task)
 
 static bool is_astray(const struct thread *thread, uintptr_t pointer)
 {
-    return pointer != 0 && thread->stack_low != 0 && pointer - thread->stack_low >= thread->stack_base - thread->stack_low;
+    return pointer != 0 && thread->stack_low != 0 &&
+           pointer - thread->stack_low >= thread->stack_base - thread->stack_low;
 }
 
 /* ---- Before ---- */

@@ -10,9 +10,9 @@
 
 #include <stdbool.h>
 
-/* Starts the collector and every part of the library. 0, or -1 with errno; a failed start may be tried again, and so may
- * one that a fork has cut short, in the child: each step is either done or may be done again. Called under the start's
- * lock, by a thread that is not cancelled. Defined in src/library/library.c. */
+/* Starts the collector and every part of the library. 0, or -1 with errno; a failed start may be tried again, and so
+ * may one that a fork has cut short, in the child: each step is either done or may be done again. Called under the
+ * start's lock, by a thread that is not cancelled. Defined in src/library/library.c. */
 int start_parts(void);
 
 /* 0, or -1 with errno. Does nothing once it has succeeded. */

@@ -41,9 +41,9 @@ static void leave(void *data)
         collector_unregister_thread();
 }
 
-/* When a thread ends, the destructors of its keys are called in the order of their numbers, and so for some rounds. What
- * calls the library there makes the thread known again. In the last round ours has to be the last: its number is the
- * highest there is. A new key gets the lowest number that is free. */
+/* When a thread ends, the destructors of its keys are called in the order of their numbers, and so for some rounds.
+ * What calls the library there makes the thread known again. In the last round ours has to be the last: its number is
+ * the highest there is. A new key gets the lowest number that is free. */
 static int new_last_key(pthread_key_t *last, void (*destroy)(void *))
 {
     pthread_key_t keys[PTHREAD_KEYS_MAX];
@@ -246,14 +246,14 @@ void thread_enter_reader_slowly(void)
     errno = before;
 }
 
-/* Vector registers outlive the copying that they were used for, and a new thread begins with its creator's. A thread that
- * sleeps shows them to the collector, in what its signal pushes. */
+/* Vector registers outlive the copying that they were used for, and a new thread begins with its creator's. A thread
+ * that sleeps shows them to the collector, in what its signal pushes. */
 static void clear_vector_registers(void)
 {
 #if defined __x86_64__
-#define SIXTEEN_XMM                                                                                               \
-    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", "xmm13", \
-        "xmm14", "xmm15"
+#define SIXTEEN_XMM                                                                                            \
+    "xmm0", "xmm1", "xmm2", "xmm3", "xmm4", "xmm5", "xmm6", "xmm7", "xmm8", "xmm9", "xmm10", "xmm11", "xmm12", \
+        "xmm13", "xmm14", "xmm15"
     if (__builtin_cpu_supports("avx"))
         __asm__ volatile("vzeroall" : : : SIXTEEN_XMM);
 #undef SIXTEEN_XMM

@@ -32,7 +32,8 @@ struct thread {
     struct runs plain, values, scanned_values;
 };
 
-/* The calling thread, or NULL before its first call. Initial-exec: one instruction to reach, in a shared library too. */
+/* The calling thread, or NULL before its first call. Initial-exec: one instruction to reach, in a shared library
+ * too. */
 #define THREAD_OWN extern _Thread_local __attribute__((tls_model("initial-exec"), visibility("hidden")))
 THREAD_OWN struct thread *thread_self;
 /* The same, but NULL for a guest. */

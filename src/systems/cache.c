@@ -23,9 +23,9 @@ struct hapax_cache {
     void *context;
 };
 
-/* A key and the weak word of its value. Plain memory: nothing in it keeps the value alive. An entry lives as long as its
- * value does; one that somebody holds for a moment longer (a search, a move inside the trie) stays in the trie as well,
- * with a dead word, and searches pass it by. */
+/* A key and the weak word of its value. Plain memory: nothing in it keeps the value alive. An entry lives as long as
+ * its value does; one that somebody holds for a moment longer (a search, a move inside the trie) stays in the trie as
+ * well, with a dead word, and searches pass it by. */
 struct entry {
     struct trie_object in_trie;
     atomic_word word;           /* of the value; see weak_word.h */
@@ -219,7 +219,8 @@ hapax_cache *hapax_cache_new(void *(*function)(const void *key, size_t size, voi
 static void *get(struct hapax_cache *cache, const void *key, size_t size, int *error)
 {
     if (unlikely(cache == NULL || (key == NULL && size != 0))) {
-        refuse(EINVAL, "hapax_cache_get", cache == NULL ? "the cache is NULL" : "the key is NULL, but its size is not 0");
+        refuse(EINVAL, "hapax_cache_get",
+               cache == NULL ? "the cache is NULL" : "the key is NULL, but its size is not 0");
         *error = EINVAL;
         return NULL;
     }

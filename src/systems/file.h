@@ -21,8 +21,9 @@ bool file_open(struct file *file, const char *path, const char *function);
 /* Leaves errno alone. */
 void file_close(struct file *file);
 
-/* Maps `length` bytes read-only and private: at `where`, in place of what is there, or anywhere where that is NULL. Runs
- * a collection where mappings are short: dead ones may hold them. NULL with errno; then nothing may be left at `where`. */
+/* Maps `length` bytes read-only and private: at `where`, in place of what is there, or anywhere where that is NULL.
+ * Runs a collection where mappings are short: dead ones may hold them. NULL with errno; then nothing may be left at
+ * `where`. */
 void *file_map(const struct file *file, void *where, size_t length);
 
 #endif

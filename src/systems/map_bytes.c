@@ -58,7 +58,8 @@ const char *hapax_map_bytes(const char *path, size_t *size)
     if (thread_enter() == NULL)
         return NULL;
     if (!collector_inner_pointers_count()) {
-        refuse(ENOTSUP, "hapax_map_bytes", "the program has turned off interior pointers (GC_set_all_interior_pointers)");
+        refuse(ENOTSUP, "hapax_map_bytes",
+               "the program has turned off interior pointers (GC_set_all_interior_pointers)");
         return NULL;
     }
     if (!file_open(&file, path, "hapax_map_bytes"))

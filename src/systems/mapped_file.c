@@ -21,8 +21,8 @@ struct hapax_mapped_file {
     size_t size;
 };
 
-/* An empty file is mapped too, for one byte that is not there: so its inode number stays taken as long as its mapping is
- * shared. */
+/* An empty file is mapped too, for one byte that is not there: so its inode number stays taken as long as its mapping
+ * is shared. */
 static size_t mapped_length(size_t size)
 {
     return size > 0 ? size : 1;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Mappings that end with an object: in the collection that finds it dead, before anybody else can run into what is left.
+/* Mappings that end with an object: in the collection that finds it dead, before anybody else can run into what is
+ * left.
  *
- * A block of the collected heap over which a file lies has to be ordinary memory again before the collector hands it out;
- * a file that is shared has to be unmapped before anybody maps it anew. So neither waits in a queue. */
+ * A block of the collected heap over which a file lies has to be ordinary memory again before the collector hands it
+ * out; a file that is shared has to be unmapped before anybody maps it anew. So neither waits in a queue. */
 #ifndef HAPAX_MAPPING_H
 #define HAPAX_MAPPING_H
 

@@ -31,7 +31,8 @@ enum single_flight_outcome {
     SINGLE_FLIGHT_CIRCLE,      /* waiting would never end: the leader waits for the caller, or is the caller */
 };
 
-/* The caller has filled in what and where. The flight stays where it is until it has finished. The caller owns nothing. */
+/* The caller has filled in what and where. The flight stays where it is until it has finished. The caller owns
+ * nothing. */
 enum single_flight_outcome single_flight_join(struct single_flight *flight, void **value, int *error);
 
 /* Passes the result to all waiting threads. The caller holds the value. */

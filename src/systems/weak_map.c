@@ -222,7 +222,8 @@ hapax_weak_map *hapax_weak_map_new(void)
 enum put { REPLACE, GIVE_WAY };
 
 /* Puts a value into an entry, which this thread holds: so a collection does not give the entry up, even where it was
- * removed. Answers what is there then. Release: whoever gets the value finds what was written into it; acquire: as in get. */
+ * removed. Answers what is there then. Release: whoever gets the value finds what was written into it; acquire: as in
+ * get. */
 static void *put_value(struct weak_map_entry *entry, void *value, enum put put)
 {
     uintptr_t seen = 0;
@@ -338,8 +339,8 @@ static const void *strong_key(struct weak_map_entry *entry)
     const void *key = reveal((void *)(uintptr_t)load_relaxed(&entry->key));
     if (key == NULL)
         return NULL;
-    /* A collection that began before the address was in a register may have found the key dead. When none runs any more, such
-     * an entry is given up; one that begins from here on finds the register. */
+    /* A collection that began before the address was in a register may have found the key dead. When none runs any
+     * more, such an entry is given up; one that begins from here on finds the register. */
     collector_wait();
     return load_relaxed(&entry->key) == key ? key : NULL;
 }

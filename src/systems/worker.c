@@ -115,7 +115,8 @@ static void *work(void *data)
     control->entered = true;
     pthread_cond_broadcast(&control->changed);
     for (due = later(due, control->interval_ns); known && !control->stopped;) {
-        /* While it waits, neither what the last tick has held nor what its creator had in registers is kept alive here. */
+        /* While it waits, neither what the last tick has held nor what its creator had in registers is kept alive
+         * here. */
         thread_clear_dead_frames();
         if (park_until(&control->changed, &control->lock, &due) != ETIMEDOUT || control->stopped)
             continue;

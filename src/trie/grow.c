@@ -24,8 +24,8 @@ enum {
     STEP_LINES = RUN > 2 ? RUN : 2,
 };
 
-/* Grow at five entries a line on average: one in fifteen lines then overflows. Sooner while the trie is small and a line
- * does overflow. Shrink far below, so that a count that goes up and down makes neither. */
+/* Grow at five entries a line on average: one in fifteen lines then overflows. Sooner while the trie is small and a
+ * line does overflow. Shrink far below, so that a count that goes up and down makes neither. */
 #define TOO_MANY(lines) ((lines)*5)
 #define CROWDED(lines) ((lines)*4)
 #define TOO_FEW(lines) ((lines) / 2)
@@ -188,8 +188,8 @@ static void give_stripes(struct trie *trie, unsigned level, atomic_count *shapes
     store_release(&trie->stripe_mask, (unsigned char)(STRIPES_OF_A_TRIE - 1));
 }
 
-/* Doubles the root: inserts then split its lines, each in its own stripe. Where other threads are first, it is theirs that
- * is taken. False where memory is short. */
+/* Doubles the root: inserts then split its lines, each in its own stripe. Where other threads are first, it is theirs
+ * that is taken. False where memory is short. */
 static bool begin_level(struct trie *trie, unsigned level)
 {
     struct trie_line *root = root_of_level(trie, level), *wide = root;

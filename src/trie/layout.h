@@ -35,7 +35,8 @@ static_assert(sizeof(uintptr_t) == 8, "sixteen bits above an address");
 #define TRIE_TAG ((uintptr_t)0xffff << 48)
 #define TRIE_ADDRESS (~TRIE_TAG & ~(uintptr_t)15)
 
-/* Set in the tag of every entry, and in no other word: so no entry is a pointer to the collector, wherever it finds it. */
+/* Set in the tag of every entry, and in no other word: so no entry is a pointer to the collector, wherever it finds
+ * it. */
 #define TRIE_ENTRY ((uintptr_t)1 << 48)
 
 /* Sixteen bits at the top. */

@@ -68,8 +68,8 @@ static inline bool settled_entry(struct trie *trie, atomic_word *place, struct t
     return reading != TRIE_IN_DOUBT;
 }
 
-/* The highest bit that tells the entries of a full line, and a hash that comes to them, apart: the tags say it, as long as
- * they differ. 0 where all 64 bits are equal. */
+/* The highest bit that tells the entries of a full line, and a hash that comes to them, apart: the tags say it, as long
+ * as they differ. 0 where all 64 bits are equal. */
 static enum step telling_bit(struct trie *trie, struct trie_line *line, uint64_t hash, unsigned *bit)
 {
     uint64_t differ = 0;
@@ -181,7 +181,9 @@ bool trie_each_line(struct trie_line *line, trie_visit_line *visit, void *contex
         struct trie_line *low = &node_of(word)->lines[0], *high = &node_of(word)->lines[1];
         bool low_is_last = !is_link(last_word(low)), high_is_last = !is_link(last_word(high));
         /* Calls itself only where both lines have others below: on any way down, a bit does that once at most. */
-        if (!(low_is_last ? visit(low, context) : high_is_last ? visit(high, context) : trie_each_line(low, visit, context)))
+        if (!(low_is_last    ? visit(low, context)
+              : high_is_last ? visit(high, context)
+                             : trie_each_line(low, visit, context)))
             return false;
         line = low_is_last || !high_is_last ? high : low;
     }
@@ -292,7 +294,8 @@ enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct tr
     enum step step = trie_hold_entries(trie, from, from == low ? bit : 0, hold);
     if (step != STEP_DONE)
         return step;
-    /* First all get their new places, and where one cannot have any now, give them up: the old ones are as they were. */
+    /* First all get their new places, and where one cannot have any now, give them up: the old ones are as they
+     * were. */
     size_t placed = 0;
     for (atomic_word *place; placed < hold->count; placed++) {
         const struct trie_object *object = hold->objects[placed];

@@ -100,8 +100,8 @@ static inline void leave_stripe_unchanged(atomic_count *version)
     store_release(version, load_relaxed(version) - 1);
 }
 
-/* Waits until the stripe of the hash is owned; answers its version. Whoever owns the first stripe of a trie may change how
- * it moves and where its roots lie, and nobody else. */
+/* Waits until the stripe of the hash is owned; answers its version. Whoever owns the first stripe of a trie may change
+ * how it moves and where its roots lie, and nobody else. */
 atomic_count *trie_own_stripe_of(struct trie *trie, uint64_t hash);
 static inline atomic_count *trie_own_first_stripe(struct trie *trie)
 {
@@ -147,13 +147,13 @@ enum step trie_hold_entries(struct trie *trie, struct trie_line *line, uint64_t 
 /* Room for as many objects as the last attempt wanted. */
 bool trie_hold_more(struct hold *hold, void **on_stack);
 
-/* Moves the entries of a line to `low`, or, where their hash has the bit, to `high`; `from` may be `low`. The stripe of all is
- * owned: searches in it wait, so an entry need not be in its new place before it leaves the old one for their sake; for
- * the collector's sake its object is held throughout. All is moved, or nothing. */
+/* Moves the entries of a line to `low`, or, where their hash has the bit, to `high`; `from` may be `low`. The stripe of
+ * all is owned: searches in it wait, so an entry need not be in its new place before it leaves the old one for their
+ * sake; for the collector's sake its object is held throughout. All is moved, or nothing. */
 enum step trie_move_entries(struct trie *trie, struct trie_line *from, struct trie_line *low, struct trie_line *high,
                             uint64_t bit, struct hold *hold);
-/* The same for lines with none below them, as nearly all, where the two are empty (or `low` is `from`): once all that moves
- * is held, nothing can fail. */
+/* The same for lines with none below them, as nearly all, where the two are empty (or `low` is `from`): once all that
+ * moves is held, nothing can fail. */
 enum step trie_split_line(struct trie *trie, struct trie_line *from, struct trie_line *low, struct trie_line *high,
                           uint64_t bit);
 

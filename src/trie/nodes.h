@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* The nodes of a trie, which stand below lines that overflow: where their memory comes from.
  *
- * They lie in collected memory that is not searched, in chunks that double, and are used again as long as the trie lives:
- * a search that is still in a node that was taken out goes on through free nodes, or those of other lines, and then finds
- * that its stripe has changed. */
+ * They lie in collected memory that is not searched, in chunks that double, and are used again as long as the trie
+ * lives: a search that is still in a node that was taken out goes on through free nodes, or those of other lines, and
+ * then finds that its stripe has changed. */
 #ifndef HAPAX_TRIE_NODES_H
 #define HAPAX_TRIE_NODES_H
 

@@ -11,8 +11,8 @@
 
 #include "trie/words.h"
 
-/* Behind its lines, in the last page of its own memory: the lines begin where huge pages do, and none is touched by what
- * lies in front of them. */
+/* Behind its lines, in the last page of its own memory: the lines begin where huge pages do, and none is touched by
+ * what lies in front of them. */
 struct trie_region {
     struct trie_line *lines;        /* where its memory begins */
     struct trie_region *older;      /* of the same trie */

@@ -136,8 +136,8 @@ struct view {
     uint64_t before;
 };
 
-/* Waits until no thread changes lines of this hash. The owner of a stripe never waits for a collection, with one exception:
- * a thread that forks does, and it changes nothing. */
+/* Waits until no thread changes lines of this hash. The owner of a stripe never waits for a collection, with one
+ * exception: a thread that forks does, and it changes nothing. */
 static struct view begin_view(struct trie *trie, uint64_t hash, unsigned *mask)
 {
     for (unsigned turns = 0;; sync_wait_step(&turns)) {
@@ -160,8 +160,8 @@ atomic_word *trie_doubt(struct trie *trie, struct trie_object *object)
         struct view view = begin_view(trie, hash, &mask);
         atomic_word *place = find_place(home_line(trie, hash, mask), hash, entry);
         if (likely(place != NULL)) {
-            /* A thread that would move the entry looks at the object's mark first, so it is still there. Release: a thread
-             * that sees a later store of this collection sees this one, too. */
+            /* A thread that would move the entry looks at the object's mark first, so it is still there. Release: a
+             * thread that sees a later store of this collection sees this one, too. */
             store_release(place, entry | TRIE_TENTATIVE);
             return place;
         }

@@ -22,9 +22,9 @@
  * readers go by the epoch (epoch.h). The trie does not keep its objects alive.
  *
  * Guarantees.
- *  (a) A hit takes no lock, writes nothing, and is valid wherever and whenever it is found: the object was alive when the
- *      epoch was read a second time, with its true address in a register by then. While a collection decides, a hit counts
- *      itself among those who look, and looks at the object's mark. It waits for nothing.
+ *  (a) A hit takes no lock, writes nothing, and is valid wherever and whenever it is found: the object was alive when
+ *      the epoch was read a second time, with its true address in a register by then. While a collection decides, a hit
+ *      counts itself among those who look, and looks at the object's mark. It waits for nothing.
  *  (b) A miss is proved by the version of the hash's stripe, equal before and after the search. It waits only for
  *      writers of this stripe, which hold it for some tens of nanoseconds, or hundreds where they split lines.
  *  (c) A writer owns the stripe by making its version odd, from exactly the value under which it searched: what it
@@ -48,7 +48,8 @@
 
 typedef bool trie_equal(const void *object, const void *key);
 
-/* Fills in an empty trie, zeroed and part of a scanned object. What is outside lives until trie_free_outside (root.h). */
+/* Fills in an empty trie, zeroed and part of a scanned object. What is outside lives until trie_free_outside
+ * (root.h). */
 void trie_init(struct trie *trie, struct trie_outside *outside);
 
 /* The object that equals the key, or NULL with a ticket for trie_insert. `equal` is called with objects of the trie
@@ -62,12 +63,14 @@ enum trie_outcome {
     TRIE_UNSETTLED,             /* an entry that would have to move is in doubt: collector_wait, then search again */
 };
 /* Publishes the object, whose hash stands in it, where the search that gave the ticket did not find its equal. Where it
- * does, it stores the object in *announced as well, when nothing can fail any more and just before others can find it. */
+ * does, it stores the object in *announced as well, when nothing can fail any more and just before others can find
+ * it. */
 enum trie_outcome trie_insert(struct trie *trie, struct trie_object *object, uint64_t ticket, atomic_word *announced);
 /* Makes room where a line is full in a trie of about `count` entries; false with ENOMEM. Allocates. */
 bool trie_make_room(struct trie *trie, uint64_t count);
 
-/* Takes out the entry of an object that the caller holds, and that nobody is to find any more. The caller owns nothing. */
+/* Takes out the entry of an object that the caller holds, and that nobody is to find any more. The caller owns
+ * nothing. */
 void trie_remove(struct trie *trie, struct trie_object *object);
 
 /* Begins to grow where about `count` entries are too many for the root. Allocates. Inserts then do the work: trie_help
@@ -86,9 +89,9 @@ static inline bool trie_is_large(struct trie *trie)
 /* Takes a root that is far too wide for `count` entries together, and gives its memory back. */
 void trie_shrink(struct trie *trie, uint64_t count);
 
-/* The steps of a collection. trie_doubt, while it decides: turns the entry of this unmarked object tentative and answers
- * its place, or NULL where the trie has none. It may wait for the owner of a stripe. trie_settle, at reclaim_end: restores
- * or evicts; answers the object that survived, or NULL. */
+/* The steps of a collection. trie_doubt, while it decides: turns the entry of this unmarked object tentative and
+ * answers its place, or NULL where the trie has none. It may wait for the owner of a stripe. trie_settle, at
+ * reclaim_end: restores or evicts; answers the object that survived, or NULL. */
 atomic_word *trie_doubt(struct trie *trie, struct trie_object *object);
 void *trie_settle(atomic_word *place, bool (*survived)(const void *object));
 
@@ -146,8 +149,8 @@ static inline __attribute__((always_inline)) void *trie_find_quickly(struct trie
     return NULL;
 }
 
-/* Without a branch, for many at a time: the first word of the line that may hold the entry, or any, where none does. Has the
- * processor fetch its object. */
+/* Without a branch, for many at a time: the first word of the line that may hold the entry, or any, where none does.
+ * Has the processor fetch its object. */
 static inline atomic_word *trie_likely_place(struct trie_line *line, uint64_t hash)
 {
     uint32_t match = line_match(line, hash) | UINT32_C(1) << 31;

@@ -22,8 +22,8 @@ enum {
     LINE_BYTES = sizeof(struct trie_line),
 };
 
-/* A line that overflows gets a node below it: two lines, told apart by one bit of the hash. The line's last word links to
- * them: their address, and above it which bit. Entries with equal hashes all go the same way, line after line. */
+/* A line that overflows gets a node below it: two lines, told apart by one bit of the hash. The line's last word links
+ * to them: their address, and above it which bit. Entries with equal hashes all go the same way, line after line. */
 struct trie_node {
     struct trie_line lines[2];
 };

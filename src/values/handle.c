@@ -62,8 +62,8 @@ static __attribute__((noinline)) hapax_handle make_carefully(hapax_table *table,
 /* Strings up to this size are hashed and compared without a call. */
 enum { LEAF_MAX = 64 };
 
-/* Most calls end in the first line of the table. Their way is kept free of all that is not on it, and of calls: no register
- * has to be saved. */
+/* Most calls end in the first line of the table. Their way is kept free of all that is not on it, and of calls: no
+ * register has to be saved. */
 __attribute__((flatten)) hapax_handle hapax_make_handle(hapax_table *table, const void *value, size_t size)
 {
     if (unlikely(table == NULL || value == NULL || size > LEAF_MAX || thread_known == NULL || !table->is_strings))

@@ -150,7 +150,8 @@ bool table_equal(const void *object, const void *data)
 }
 
 /* A canonical object with the value copied in, known to nobody yet. NULL with ENOMEM. */
-static inline struct hapax_canonical *new_canonical(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+static inline struct hapax_canonical *new_canonical(struct hapax_table *table, const struct table_key *key,
+                                                    uint64_t hash)
 {
     bool is_short = table->is_strings && key->size <= SHORT_MAX;
     size_t header = is_short ? SHORT_VALUE : WIDE_VALUE;
@@ -176,7 +177,8 @@ static inline struct hapax_canonical *new_canonical(struct hapax_table *table, c
 
 /* A value that does not equal itself is found by nobody: it is kept out of the trie, where it would only be in the
  * way of others with its hash. */
-static __attribute__((noinline)) hapax_handle intern_alone(struct hapax_table *table, const struct table_key *key, uint64_t hash)
+static __attribute__((noinline)) hapax_handle intern_alone(struct hapax_table *table, const struct table_key *key,
+                                                           uint64_t hash)
 {
     struct hapax_canonical *canonical = new_canonical(table, key, hash);
     if (canonical == NULL)

@@ -15,8 +15,8 @@
 
 #include <errno.h>
 
-/* The one cell of an address inside a living object. Plain memory: nothing in it keeps the object alive. Once the object
- * is dead, nobody finds the cell again: a new object at the same address gets a new one. */
+/* The one cell of an address inside a living object. Plain memory: nothing in it keeps the object alive. Once the
+ * object is dead, nobody finds the cell again: a new object at the same address gets a new one. */
 struct hapax_weak_cell {
     struct trie_object in_trie;
     atomic_word word;       /* see weak_word.h */
@@ -36,9 +36,9 @@ struct weak_set *_Atomic weak_cells;
 
 /* ---- Cells that outlive their objects ---- */
 
-/* A new object at the same address has the same hash: cells of dead ones would be in its way for as long as somebody holds
- * them. So they leave the trie soon after the collection that has found their objects dead. Changed by collections, and while
- * none can run. */
+/* A new object at the same address has the same hash: cells of dead ones would be in its way for as long as somebody
+ * holds them. So they leave the trie soon after the collection that has found their objects dead. Changed by
+ * collections, and while none can run. */
 static struct hapax_weak_cell *_Atomic dead_cells;
 
 /* reclaim_end. */
@@ -81,7 +81,8 @@ static void care(void *set)
 
 /* ---- A collection ---- */
 
-/* A cell lives as long as its object does, whoever holds it. Where the object is dead already: until nobody holds it. */
+/* A cell lives as long as its object does, whoever holds it. Where the object is dead already: until nobody holds
+ * it. */
 static const void *subject(void *object)
 {
     struct hapax_weak_cell *cell = object;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* How a registry keeps its words, as its own files see it: in chunks, which are collected objects. Nothing that the
  * collector searches leads to them: each collection marks those that are in use. So a chunk that was taken out of its
- * registry is free in the next collection, unless a thread that was stopped while it took a word of it still holds it. The
- * words of a large registry's chunks stand in pages of the system's, which give their memory back at once when they are
- * empty; such a chunk stays, and is used again. Where the registry keeps its values, the chunks are searched, and the newest
- * leads to all others. */
+ * registry is free in the next collection, unless a thread that was stopped while it took a word of it still holds it.
+ * The words of a large registry's chunks stand in pages of the system's, which give their memory back at once when they
+ * are empty; such a chunk stays, and is used again. Where the registry keeps its values, the chunks are searched, and
+ * the newest leads to all others. */
 #ifndef HAPAX_REGISTRY_CHUNKS_H
 #define HAPAX_REGISTRY_CHUNKS_H
 
@@ -41,7 +41,7 @@ struct chunk {
     atomic_word *words;         /* behind this, or a page */
     atomic_uint used;           /* words taken; `room` or more: full, or spare */
     unsigned room;
-    unsigned occupied;          /* words that are no holes, as last counted; the collection steps' own, as the next two */
+    unsigned occupied; /* words that are no holes, as last counted; the collection steps' own, as the next two */
     bool scanned;               /* registry_scan found that everything here lives */
     bool doubted;               /* the collection that runs has entries here */
     bool has_page;
@@ -80,7 +80,8 @@ struct registry {
     struct chunk *_Atomic chunks;   /* the newest */
     struct chunk *_Atomic spare;
     atomic_count evicted;
-    atomic_count rounds;      /* words taken, counted by REGISTRY_ROUND and at the end of each chunk, less those given back */
+    /* Words taken, counted by REGISTRY_ROUND and at the end of each chunk, less those given back. */
+    atomic_count rounds;
     atomic_uint iterators;    /* while not 0, no word changes its place */
     bool owner_doubted;       /* the collection that runs has not marked the owner */
     atomic_bool wants_care;   /* objects were evicted since the last care */
@@ -121,10 +122,11 @@ static inline size_t chunk_bytes(unsigned room)
     return sizeof(struct chunk) + room * sizeof(atomic_word);
 }
 
-/* Of a chunk whose words stand in a page: threads with other lanes write to the next one, so it has a line to itself. Objects
- * of this size begin at a line: the collector adds a byte, and divides a page into objects of one size. */
+/* Of a chunk whose words stand in a page: threads with other lanes write to the next one, so it has a line to itself.
+ * Objects of this size begin at a line: the collector adds a byte, and divides a page into objects of one size. */
 enum { CHUNK_ALONE_BYTES = LINE_BYTES - 1 };
 static_assert(sizeof(struct chunk) <= CHUNK_ALONE_BYTES, "a chunk fits a line, and a byte behind it");
-static_assert(sizeof(struct chunk) + MOST_WORDS * sizeof(atomic_word) < PAGE_BYTES, "a chunk fits a page, and a byte behind it");
+static_assert(sizeof(struct chunk) + MOST_WORDS * sizeof(atomic_word) < PAGE_BYTES,
+              "a chunk fits a page, and a byte behind it");
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-/* Values that die young. The collector runs when its heap is full; a heap that was once large then fills with millions of
- * dead values, and the places that tries and registries keep for each, of which the collector does not know, crowd the
- * living out of the processor's caches. Where most of what was added since a collection died in the next, the library
- * asks for one sooner, as a collector with generations would, as long as there is little to mark. */
+/* Values that die young. The collector runs when its heap is full; a heap that was once large then fills with millions
+ * of dead values, and the places that tries and registries keep for each, of which the collector does not know, crowd
+ * the living out of the processor's caches. Where most of what was added since a collection died in the next, the
+ * library asks for one sooner, as a collector with generations would, as long as there is little to mark. */
 #ifndef HAPAX_CHURN_H
 #define HAPAX_CHURN_H
 

@@ -153,7 +153,8 @@ static void part(struct registry *registry, struct lanes *lanes)
     store_release(&registry->lanes, lanes);   /* release: they are filled in */
 }
 
-/* Threads that have shared a lane part, each with a chunk of its own. Relaxed: all lanes are there from the beginning. */
+/* Threads that have shared a lane part, each with a chunk of its own. Relaxed: all lanes are there from the
+ * beginning. */
 static void widen(struct registry *registry)
 {
     struct lanes *lanes = load_relaxed(&registry->lanes);
@@ -279,7 +280,8 @@ static uint64_t begun_round(struct registry *registry)
 
 uint64_t registry_estimate(struct registry *registry)
 {
-    int64_t count = (int64_t)(load_relaxed(&registry->rounds) + begun_round(registry) - load_relaxed(&registry->evicted));
+    int64_t count =
+        (int64_t)(load_relaxed(&registry->rounds) + begun_round(registry) - load_relaxed(&registry->evicted));
     return count > 0 ? (uint64_t)count : 0;
 }
 
@@ -292,7 +294,9 @@ uint64_t registry_bytes(struct registry *registry)
 {
     uint64_t bytes = sizeof *registry;
     FOR_EACH_CHUNK(chunk, registry)
-        bytes += chunk->has_page ? CHUNK_ALONE_BYTES + PAGE_BYTES : chunk != &registry->first ? chunk_bytes(chunk->room) : 0;
+        bytes += chunk->has_page             ? CHUNK_ALONE_BYTES + PAGE_BYTES
+                 : chunk != &registry->first ? chunk_bytes(chunk->room)
+                                             : 0;
     return bytes + (load_relaxed(&registry->lanes) != NULL ? sizeof(struct lanes) : 0);
 }
 
@@ -359,8 +363,8 @@ bool registry_each(struct registry *registry, bool (*visit)(void *object, void *
     collector_exclude(count_iterator, registry);
     registry_amidst.iterations = &iteration;
     bool to_the_end = true;
-    /* From the newest on: those that come from now on are not visited; the visits themselves may be what fills them, for
-     * ever. */
+    /* From the newest on: those that come from now on are not visited; the visits themselves may be what fills them,
+     * for ever. */
     FOR_EACH_CHUNK(chunk, registry)
     {
         to_the_end = visit_chunk(registry, chunk, visit, context);
@@ -413,8 +417,8 @@ static void ask_all(void *data)
             question->answer = registry->kind->type_of(registry->context, question->object);
 }
 
-/* A thread that asks holds up the collector while it waits for the owners of stripes. A fork owns all stripes, and waits
- * for the collector. So it takes this lock first: it begins while no thread asks. */
+/* A thread that asks holds up the collector while it waits for the owners of stripes. A fork owns all stripes, and
+ * waits for the collector. So it takes this lock first: it begins while no thread asks. */
 static pthread_mutex_t asking = PTHREAD_MUTEX_INITIALIZER;
 
 const char *registry_type_of(const void *object)

@@ -24,7 +24,8 @@
 
 struct registry;
 
-/* A new registry for an owner, known to the collection steps from now on, which take the newest first. NULL with ENOMEM.
+/* A new registry for an owner, known to the collection steps from now on, which take the newest first. NULL with
+ * ENOMEM.
  *   owner    a collected object, not kept alive; its registry is destroyed in the collection that finds it dead.
  *            NULL: the registry lives for ever
  *   context  what doubt and settle get (usually the owner)
@@ -48,8 +49,8 @@ static inline bool registry_round(const atomic_word *word)
 {
     return (uintptr_t)word / sizeof *word % REGISTRY_ROUND == REGISTRY_ROUND - 1;
 }
-/* About how many objects there are: off by what each lane has added since its last round number. A small registry has one
- * lane, and knows. */
+/* About how many objects there are: off by what each lane has added since its last round number. A small registry has
+ * one lane, and knows. */
 uint64_t registry_estimate(struct registry *registry);
 /* How many there are; counts them. */
 uint64_t registry_count(struct registry *registry);
@@ -88,8 +89,8 @@ void registry_each_doomed(void (*visit)(const struct registry_kind *kind, void *
 /* Told of each object that was put into a registry, and of each owner; NULL: nobody is. Set once, at the start. */
 extern void (*registry_observer)(const void *object);
 
-/* The steps of a collection, for all registries. registry_decide finds the unmarked objects and turns the words that lead
- * to them tentative. */
+/* The steps of a collection, for all registries. registry_decide finds the unmarked objects and turns the words that
+ * lead to them tentative. */
 void registry_decide(void);
 uint64_t registry_reclaim_end(void);     /* how many objects were evicted */
 /* How many registries the steps have passed over so far to take others out of the list. */

@@ -17,13 +17,13 @@ struct registry_description {
 
 /* What one kind of owner does with its objects. */
 struct registry_kind {
-    /* While a collection decides: whether the object lives, by marks alone. Any thread may call it while `doubt` runs, and
-     * both must agree. NULL function: the object's own mark says it. */
+    /* While a collection decides: whether the object lives, by marks alone. Any thread may call it while `doubt` runs,
+     * and both must agree. NULL function: the object's own mark says it. */
     bool (*lives)(const void *object);
     /* decide: the object on which this object's life depends; marks what this object itself needs, but nothing that
      * `lives` would take for a sign of life. NULL function: itself.
-     * Answers NULL for what never dies, and may do so for what lives. The subject is one of the program's objects or of the
-     * library's. */
+     * Answers NULL for what never dies, and may do so for what lives. The subject is one of the program's objects or of
+     * the library's. */
     const void *(*subject)(void *object);
     /* decide: the subject is unmarked. Turns the object's weak words tentative; answers an odd word for `settle`, best
      * the address of what it will touch. */

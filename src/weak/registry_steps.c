@@ -131,8 +131,8 @@ static void doubt_chunk(struct registry *registry, struct chunk *chunk)
     chunk->occupied = occupied;
 }
 
-/* The registry, and what belongs to it, is in use until the step that finds its owner dead has ended. Chunks that are kept
- * through the owner are marked with it. */
+/* The registry, and what belongs to it, is in use until the step that finds its owner dead has ended. Chunks that are
+ * kept through the owner are marked with it. */
 static void mark_registry(struct registry *registry)
 {
     collector_mark(registry);
@@ -253,7 +253,8 @@ static struct chunk *take_out(struct registry *registry, struct chunk *chunk, st
     return before;
 }
 
-/* The page of an empty chunk goes back to the system, the chunk to the spare ones: it stays full for whoever still has it. */
+/* The page of an empty chunk goes back to the system, the chunk to the spare ones: it stays full for whoever still has
+ * it. */
 static void give_back_chunk(struct registry *registry, struct chunk *chunk)
 {
     pages_give_back(chunk->words, PAGE_BYTES);
@@ -298,8 +299,8 @@ static void destroy(struct registry *registry)
 
 size_t registry_passed;
 
-/* Takes a registry out of the list, of which `before` is the one in front of it, or NULL where it was the first. Answers
- * the one in front of it now: others only push at the head meanwhile. */
+/* Takes a registry out of the list, of which `before` is the one in front of it, or NULL where it was the first.
+ * Answers the one in front of it now: others only push at the head meanwhile. */
 static struct registry *unlink_registry(struct registry *registry, struct registry *before)
 {
     struct registry *next = load_relaxed(&registry->next), *expected = registry;

@@ -30,16 +30,17 @@ static __attribute__((noinline)) void consider_growth(struct weak_set *set)
 {
     churn_added(REGISTRY_ROUND);
     trie_consider_growth(&set->trie, registry_estimate(set->registry));
-    /* The library's thread takes the root of a large set together when its objects have died. Where it cannot run, inserts
-     * grow into the wide root again. */
+    /* The library's thread takes the root of a large set together when its objects have died. Where it cannot run,
+     * inserts grow into the wide root again. */
     if (trie_is_large(&set->trie))
         (void)executor_ensure_threads();
 }
 
 /* After an insert was not done: does what it wants, and searches again, until it is done or another object is found, or
  * memory is short. Answers as weak_set_publish. */
-static __attribute__((noinline)) void *publish_again(struct weak_set *set, struct trie_object *object, trie_equal *equal,
-                                                     const void *key, enum trie_outcome outcome, atomic_word *word)
+static __attribute__((noinline)) void *publish_again(struct weak_set *set, struct trie_object *object,
+                                                     trie_equal *equal, const void *key, enum trie_outcome outcome,
+                                                     atomic_word *word)
 {
     do {
         if (outcome == TRIE_UNSETTLED)

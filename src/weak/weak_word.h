@@ -24,8 +24,8 @@ static inline bool weak_word_base_lives(const void *base)
     return base == NULL || collector_lives(base);
 }
 
-/* The address as a strong pointer, or NULL. If a collection has found the object dead, waits until that is settled. *base is
- * read only while the word is not 0. The thread is known. */
+/* The address as a strong pointer, or NULL. If a collection has found the object dead, waits until that is settled.
+ * *base is read only while the word is not 0. The thread is known. */
 void *weak_word_value_slowly(atomic_word *word, const void *const *base);
 
 static inline void *weak_word_value(atomic_word *word, const void *const *base)
@@ -43,7 +43,7 @@ static inline void weak_word_doubt(atomic_word *word)
 {
     uintptr_t seen = load_relaxed(word);
     if (seen != 0)
-        store_release(word, seen | WEAK_WORD_TENTATIVE);    /* release: a thread that sees a later store sees this one */
+        store_release(word, seen | WEAK_WORD_TENTATIVE); /* release: a thread that sees a later store sees this one */
 }
 
 /* reclaim_end: whether weak pointers to the object with this base stay valid. They do not if the object waits for its

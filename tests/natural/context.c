@@ -45,7 +45,8 @@ int main(int argc, char **argv)
                 hapax_make_handle(context->names, text, strlen(text));
             else
                 context->in_use[i] = hapax_make_handle(context->symbols, text, strlen(text));
-            CHECK(strcmp(hapax_cache_get(context->cache, text, strlen(text), NULL), text) == 0, "%u is not in the cache", i);
+            CHECK(strcmp(hapax_cache_get(context->cache, text, strlen(text), NULL), text) == 0,
+                  "%u is not in the cache", i);
         }
     }
     for (unsigned part = 0; part < PARTS; part++) {

@@ -26,8 +26,10 @@ static void look(const struct context *context, unsigned values)
     char text[32];
     for (unsigned i = 0; i < values; i++) {
         text_of(text, i);
-        CHECK(hapax_make_handle(context->names, text, strlen(text)) == context->in_use[i], "the name %u is another one", i);
-        CHECK(strcmp(hapax_cache_get(context->copies, text, strlen(text), NULL), text) == 0, "%u is not in the cache", i);
+        CHECK(hapax_make_handle(context->names, text, strlen(text)) == context->in_use[i], "the name %u is another one",
+              i);
+        CHECK(strcmp(hapax_cache_get(context->copies, text, strlen(text), NULL), text) == 0, "%u is not in the cache",
+              i);
     }
 }
 

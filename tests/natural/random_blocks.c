@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads that come and go allocate, grow, move and free blocks of any size and alignment, side by side; one word of each block
- * is written. */
+/* Threads that come and go allocate, grow, move and free blocks of any size and alignment, side by side; one word of
+ * each block is written. */
 #include <hapax.h>
 
 #include <pthread.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* Threads one after the other, whose blocks come from memory that the last thread has freed; only the last word of a block is
- * written. */
+/* Threads one after the other, whose blocks come from memory that the last thread has freed; only the last word of a
+ * block is written. */
 #include <hapax.h>
 
 #include <pthread.h>

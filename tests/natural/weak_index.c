@@ -26,7 +26,8 @@ int main(int argc, char **argv)
     }
     for (struct object *object = objects; object != NULL; object = object->next) {
         CHECK(hapax_weak_value(index[object->number]) == object, "%u is not found", object->number);
-        CHECK(hapax_weak_make(object) == index[object->number], "the weak pointer to %u is another one", object->number);
+        CHECK(hapax_weak_make(object) == index[object->number], "the weak pointer to %u is another one",
+              object->number);
     }
     for (unsigned i = 1; i < values; i += 2) {
         struct object *object = hapax_weak_value(index[i]);

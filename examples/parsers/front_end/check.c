@@ -85,8 +85,8 @@ static void deeper(void)
         refuse("it is nested too deeply");
 }
 
-/* Members to the closing sign, which is read too; labelled ones are those of records. read_part reads one's type, or one's
- * value. */
+/* Members to the closing sign, which is read too; labelled ones are those of records. read_part reads one's type, or
+ * one's value. */
 static type_of_value read_members(int close, bool labelled, type_of_value (*read_part)(void))
 {
     if (take(close))

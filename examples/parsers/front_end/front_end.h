@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* The front end of a compiler for a small language. tokens.c: from text to tokens; types.c: types, of which equal ones are one
- * pointer; check.c: the grammar, what names mean, whether types fit, and code for a stack machine; main.c: the program. */
+/* The front end of a compiler for a small language. tokens.c: from text to tokens; types.c: types, of which equal ones
+ * are one pointer; check.c: the grammar, what names mean, whether types fit, and code for a stack machine; main.c: the
+ * program. */
 #ifndef EXAMPLES_FRONT_END_H
 #define EXAMPLES_FRONT_END_H
 

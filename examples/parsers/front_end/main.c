@@ -3,9 +3,9 @@
  *
  *     front_end [--types] [FILE]
  *
- * Reads a program, checks it, and prints code for a stack machine. With --types it prints instead how many types the text has
- * named or made on the way, and how many different ones that were. Without a FILE it reads the standard input. What does not
- * fit is refused with file, line and column. example.txt shows the language. */
+ * Reads a program, checks it, and prints code for a stack machine. With --types it prints instead how many types the
+ * text has named or made on the way, and how many different ones that were. Without a FILE it reads the standard input.
+ * What does not fit is refused with file, line and column. example.txt shows the language. */
 #include "front_end.h"
 
 int main(int count, char **arguments)

@@ -12,7 +12,8 @@ unsigned long token_line;
 static const char *file, *text, *at, *end, *start;
 static unsigned long line;
 
-static const char *const keyword_texts[KEYWORDS] = {"type", "var", "fun", "return", "if", "else", "while", "true", "false"};
+static const char *const keyword_texts[KEYWORDS] = {"type", "var",   "fun",  "return", "if",
+                                                    "else", "while", "true", "false"};
 static struct known_names keywords = {keyword_texts, KEYWORDS, NULL};
 
 void refuse(const char *format, ...)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-/* A type is interned as a value whose parts are types that are interned already (hash-consing). So two types are equal if and
- * only if their handles are, and a type that no program text uses any more is collected with all that only it is made of. */
+/* A type is interned as a value whose parts are types that are interned already (hash-consing). So two types are equal
+ * if and only if their handles are, and a type that no program text uses any more is collected with all that only it is
+ * made of. */
 #include "front_end.h"
 
 static size_t made;
@@ -62,7 +63,8 @@ bool type_same(type_of_value a, type_of_value b)
         return a == b;
     const struct type *x = &a->parts, *y = &b->parts;
     return x->kind == y->kind && (x->label == NULL) == (y->label == NULL) &&
-           (x->label == NULL || name_same(x->label, y->label)) && type_same(x->of, y->of) && type_same(x->next, y->next);
+           (x->label == NULL || name_same(x->label, y->label)) && type_same(x->of, y->of) &&
+           type_same(x->next, y->next);
 }
 
 void type_counts(size_t *calls, size_t *kept)

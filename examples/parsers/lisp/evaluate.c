@@ -2,7 +2,8 @@
 #include "lisp.h"
 
 enum { QUOTE, IF, DEFINE, SET, LAMBDA, LET, BEGIN, AND, OR, WHILE, FORMS };
-static const char *const form_names[FORMS] = {"quote", "if", "define", "set!", "lambda", "let", "begin", "and", "or", "while"};
+static const char *const form_names[FORMS] = {"quote", "if",    "define", "set!", "lambda",
+                                              "let",   "begin", "and",    "or",   "while"};
 
 static struct known_names forms = {form_names, FORMS, NULL};
 
@@ -42,7 +43,8 @@ static void define(struct value form, struct scope *scope)
     set_global(name_in_list(form), value);
 }
 
-/* Whether the form is complete; then *value is what it gives. Otherwise *expression, in *scope, is to be evaluated next. */
+/* Whether the form is complete; then *value is what it gives. Otherwise *expression, in *scope, is to be evaluated
+ * next. */
 static bool special(int form, struct value *expression, struct scope **scope, struct value *value)
 {
     struct value body = rest(*expression);

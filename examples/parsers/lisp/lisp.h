@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* A small Lisp whose symbols are handles. values.c: what there is; read.c: from text to values; evaluate.c: what they mean;
- * main.c: the built-in functions and the program. */
+/* A small Lisp whose symbols are handles. values.c: what there is; read.c: from text to values; evaluate.c: what they
+ * mean; main.c: the built-in functions and the program. */
 #ifndef EXAMPLES_LISP_H
 #define EXAMPLES_LISP_H
 
@@ -44,7 +44,8 @@ struct function {
 
 enum { MOST_ARGUMENTS = 16, DEEPEST = 5000 };
 
-/* Says what is wrong in the form that is read or evaluated; ends the program, or what an interactive session has begun. */
+/* Says what is wrong in the form that is read or evaluated; ends the program, or what an interactive session has
+ * begun. */
 void error(const char *what, const char *about) __attribute__((noreturn));
 
 /* ---- values.c ---- */
@@ -64,7 +65,8 @@ void print(struct value value, FILE *to);
 struct value *variable(name symbol, struct scope *scope);
 void set_global(name symbol, struct value value);
 
-/* A symbol that has a value or properties is kept, for its name may be read again. What is put on a pair or a closure stands
+/* A symbol that has a value or properties is kept, for its name may be read again. What is put on a pair or a closure
+ * stands
    in a weak map, and goes with it. */
 void put(struct value object, struct value key, struct value value);
 struct value get(struct value object, struct value key);

@@ -3,8 +3,9 @@
  *
  *     lisp [FILE...]
  *
- * Evaluates files, or the standard input, where each result is printed. There are integers, strings, symbols, pairs, closures
- * and built-in functions; lexical scope; calls in tail position need no stack. tests.lisp tests the language in itself. */
+ * Evaluates files, or the standard input, where each result is printed. There are integers, strings, symbols, pairs,
+ * closures and built-in functions; lexical scope; calls in tail position need no stack. tests.lisp tests the language
+ * in itself. */
 #include "lisp.h"
 
 #include <setjmp.h>
@@ -136,13 +137,30 @@ static struct value collect(const struct value *arguments, size_t count)
 }
 
 static const struct function functions[] = {
-    {"+", 0, MOST_ARGUMENTS, add}, {"-", 1, MOST_ARGUMENTS, subtract}, {"*", 0, MOST_ARGUMENTS, multiply},
-    {"/", 2, 2, divide}, {"<", 1, MOST_ARGUMENTS, less}, {"=", 1, MOST_ARGUMENTS, equal_numbers}, {"eq", 2, 2, is_eq},
-    {"cons", 2, 2, pair_of}, {"car", 1, 1, first_of}, {"cdr", 1, 1, rest_of}, {"list", 0, MOST_ARGUMENTS, list_of},
-    {"null?", 1, 1, is_nil}, {"not", 1, 1, is_nil}, {"pair?", 1, 1, is_pair}, {"symbol?", 1, 1, is_symbol},
-    {"string?", 1, 1, is_string}, {"integer?", 1, 1, is_integer}, {"put", 3, 3, put_property}, {"get", 2, 2, get_property},
-    {"string->symbol", 1, 1, string_to_symbol}, {"symbol->string", 1, 1, symbol_to_string},
-    {"display", 0, MOST_ARGUMENTS, display}, {"error", 1, 1, fail_with}, {"collect", 0, 0, collect},
+    {"+", 0, MOST_ARGUMENTS, add},
+    {"-", 1, MOST_ARGUMENTS, subtract},
+    {"*", 0, MOST_ARGUMENTS, multiply},
+    {"/", 2, 2, divide},
+    {"<", 1, MOST_ARGUMENTS, less},
+    {"=", 1, MOST_ARGUMENTS, equal_numbers},
+    {"eq", 2, 2, is_eq},
+    {"cons", 2, 2, pair_of},
+    {"car", 1, 1, first_of},
+    {"cdr", 1, 1, rest_of},
+    {"list", 0, MOST_ARGUMENTS, list_of},
+    {"null?", 1, 1, is_nil},
+    {"not", 1, 1, is_nil},
+    {"pair?", 1, 1, is_pair},
+    {"symbol?", 1, 1, is_symbol},
+    {"string?", 1, 1, is_string},
+    {"integer?", 1, 1, is_integer},
+    {"put", 3, 3, put_property},
+    {"get", 2, 2, get_property},
+    {"string->symbol", 1, 1, string_to_symbol},
+    {"symbol->string", 1, 1, symbol_to_string},
+    {"display", 0, MOST_ARGUMENTS, display},
+    {"error", 1, 1, fail_with},
+    {"collect", 0, 0, collect},
 };
 
 /* ---- The program ---- */
