@@ -15,6 +15,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <ucontext.h>
 
 static void start(void)
 {
@@ -298,4 +299,76 @@ Test(guests, readers_make_their_thread_known_where_the_collector_is_ours, .init 
     shared = hapax_intern("shared");
     for (uintptr_t reader = 0; reader < READERS; reader++)
         cr_expect_not_null(in_thread(only_read, (void *)reader), "%zu", (size_t)reader);
+}
+
+/* ---- Coroutines of a thread that the program has registered ---- */
+
+enum { STACK_BYTES = 256 << 10 };
+static ucontext_t scheduler, coroutine;
+static void *born_with, *made_for;     /* where the two stacks begin */
+static uintptr_t lost_in_coroutine;
+
+/* As bdwgc asks of whoever changes the stack. */
+static void change(ucontext_t *from, ucontext_t *to, void *base)
+{
+    struct GC_stack_base before, next = {.mem_base = base};
+    void *thread = GC_get_my_stackbottom(&before);
+    GC_disable();
+    GC_set_stackbottom(thread, &next);
+    swapcontext(from, to);
+    GC_enable();
+}
+
+__attribute__((noinline)) static void make_others(int from)
+{
+    char text[80];
+    for (int i = 0; i < HELD; i++) {
+        name(text, sizeof text, from + i);
+        (void)hapax_intern(text);
+    }
+}
+
+static void hold_in_coroutine(void)
+{
+    hapax_handle volatile held[HELD];
+    char text[80];
+    GC_enable();
+    for (int i = 0; i < HELD; i++) {
+        name(text, sizeof text, i);
+        held[i] = hapax_intern(text);
+    }
+    for (int round = 0; round < 2; round++) {
+        collect();
+        make_others((round + 1) * HELD);
+        change(&coroutine, &scheduler, born_with);
+    }
+    for (int i = 0; i < HELD; i++) {
+        name(text, sizeof text, i);
+        lost_in_coroutine += hapax_intern(text) != held[i];
+    }
+    change(&coroutine, &scheduler, born_with);
+}
+
+/* Once it runs in a collection, twice it waits. */
+Test(guests, coroutines_are_searched_if_the_program_tells_of_their_stacks, .init = start)
+{
+    struct GC_stack_base base;
+    char *stack = malloc(STACK_BYTES);
+    cr_assert_eq(hapax_add_roots(stack, STACK_BYTES), 0);
+    (void)GC_get_my_stackbottom(&base);
+    born_with = base.mem_base;
+    made_for = stack + STACK_BYTES;
+    getcontext(&coroutine);
+    coroutine.uc_stack.ss_sp = stack;
+    coroutine.uc_stack.ss_size = STACK_BYTES;
+    makecontext(&coroutine, hold_in_coroutine, 0);
+    lost_in_coroutine = 0;
+    for (int round = 0; round < 3; round++) {
+        change(&scheduler, &coroutine, made_for);
+        collect();
+        make_others((round + 3) * HELD);
+    }
+    cr_expect_eq(lost_in_coroutine, 0);
+    hapax_remove_roots(stack, STACK_BYTES);
+    free(stack);
 }
