@@ -267,6 +267,7 @@ EXTRA_DIST += \
 	tests/natural/context.c \
 	tests/natural/coroutine.c \
 	tests/natural/coroutine_first.c \
+	tests/natural/coroutine_fork.c \
 	tests/natural/forced.c \
 	tests/natural/freed_contexts.c \
 	tests/natural/guarded.c \
