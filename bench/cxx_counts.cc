@@ -109,14 +109,13 @@ void symbol_cxx(std::size_t i)
 void cache_c(std::size_t i)
 {
     int error = 0;
-    const auto *value =
-        static_cast<cached *>(hapax_cache_get(c_cache, known[i % 100].data(), known[i % 100].size(), &error));
-    wrong |= value == nullptr || value->size != known[i % 100].size();
+    const auto *value = static_cast<cached *>(hapax_cache_get(c_cache, known[i].data(), known[i].size(), &error));
+    wrong |= value == nullptr || value->size != known[i].size();
 }
 
 void cache_cxx(std::size_t i)
 {
-    wrong |= cxx_cache.get(known[i % 100])->size != known[i % 100].size();
+    wrong |= cxx_cache.get(known[i])->size != known[i].size();
 }
 
 using loop = void (*)(std::size_t begin, std::size_t end);
@@ -130,10 +129,16 @@ template <void (*turn)(std::size_t)> void run(std::size_t begin, std::size_t end
 const struct {
     const char *name;
     loop c, cxx;
+    /* Each way has a cache of its own, in which the values lie elsewhere: all of them are there before the count
+     * begins, and so many that this makes no difference. */
+    bool all_are_made_before;
 } loops[] = {
-    {"hit", run<hit_c>, run<hit_cxx>},          {"insert", run<new_c>, run<new_cxx>},
-    {"typed hit", run<typed_c>, run<typed_cxx>}, {"weak read", run<weak_c>, run<weak_cxx>},
-    {"symbol", run<symbol_c>, run<symbol_cxx>}, {"cache hit", run<cache_c>, run<cache_cxx>},
+    {"hit", run<hit_c>, run<hit_cxx>, false},
+    {"insert", run<new_c>, run<new_cxx>, false},
+    {"typed hit", run<typed_c>, run<typed_cxx>, false},
+    {"weak read", run<weak_c>, run<weak_cxx>, false},
+    {"symbol", run<symbol_c>, run<symbol_cxx>, false},
+    {"cache hit", run<cache_c>, run<cache_cxx>, true},
 };
 
 void prepare(std::size_t count)
@@ -188,8 +193,8 @@ int main(int argc, char **argv)
         if (std::strcmp(each.name, argv[1]) != 0 || count <= warm)
             continue;
         prepare(count);
-        each.c(0, warm);
-        each.cxx(0, warm);
+        each.c(0, each.all_are_made_before ? count : warm);
+        each.cxx(0, each.all_are_made_before ? count : warm);
         constexpr std::size_t block = 50;
         for (std::size_t begin = warm; begin < count; begin += block) {
             const std::size_t end = std::min(begin + block, count);
