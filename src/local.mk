@@ -43,6 +43,8 @@ hapax_core_sources = \
 	src/base/probes.h \
 	src/base/refuse.c \
 	src/base/refuse.h \
+	src/base/say.c \
+	src/base/say.h \
 	src/base/sync.c \
 	src/base/sync.h \
 	src/cleanup/argument.h \

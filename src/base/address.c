@@ -3,7 +3,7 @@
 
 #include "base/address.h"
 
-#include <stdio.h>
+#include "base/say.h"
 
 unsigned address_bits = 48;
 
@@ -12,6 +12,5 @@ void address_refuse(const void *end)
     static atomic_bool said;
     /* Relaxed: only the first caller counts. */
     if (!exchange_relaxed(&said, true))
-        fprintf(stderr, "hapax: the heap reaches address %p, but the library supports only addresses of %u bits\n", end,
-                address_bits);
+        say("the heap reaches address %p, but the library supports only addresses of %u bits", end, address_bits);
 }

@@ -4,14 +4,14 @@
 #include "base/refuse.h"
 
 #include "base/environment.h"
+#include "base/say.h"
 
 #include <errno.h>
-#include <stdio.h>
 
 int refuse(int error, const char *function, const char *reason)
 {
     if (environment_debug("errors"))
-        fprintf(stderr, "hapax: %s: %s\n", function, reason);
+        say("%s: %s", function, reason);
     errno = error;
     return -1;
 }

@@ -5,6 +5,7 @@
 
 #include "base/environment.h"
 #include "base/park.h"
+#include "base/say.h"
 #include "base/sync.h"
 #include "debug/source_place.h"
 #include "runtime/background.h"
@@ -128,27 +129,25 @@ static void print_never_dies(const struct never_dies *report)
             "set in",
     };
     const char *site = describe_site(report->site);
-    fprintf(stderr, "hapax: %s of %zu bytes at %p %s %s\n", report->type[0] != '\0' ? report->type : "object",
-            report->size, report->object, reasons[report->reason], site);
+    say("%s of %zu bytes at %p %s %s", report->type[0] != '\0' ? report->type : "object", report->size, report->object,
+        reasons[report->reason], site);
 }
 
 static void print_unknown_thread(const struct unknown_thread *thread)
 {
-    fprintf(stderr,
-            "hapax: thread %d (%s) is not registered with the collector, which may free what only this thread uses: "
-            "call hapax_init in the thread before it uses collected memory\n",
-            thread->task, thread->name);
+    say("thread %d (%s) is not registered with the collector, which may free what only this thread uses: "
+        "call hapax_init in the thread before it uses collected memory",
+        thread->task, thread->name);
 }
 
 static void print_collection(const struct collection_report *report)
 {
-    fprintf(stderr,
-            "hapax: collection %" PRIu64 ": %.3f ms in hapax, %.3f ms of it with the threads stopped; heap %" PRIu64
-            " KiB, %" PRIu64 " KiB free; cleanups: %" PRIu64 " pending, %" PRIu64 " queued, %" PRIu64
-            " run; finalizers: %" PRIu64 " queued, %" PRIu64 " run\n",
-            report->number, (double)report->library_ns / 1e6, (double)report->pause_ns / 1e6, report->heap_bytes >> 10,
-            report->free_bytes >> 10, report->cleanups_pending, report->cleanups_queued, report->cleanups_run,
-            report->finalizers_queued, report->finalizers_run);
+    say("collection %" PRIu64 ": %.3f ms in hapax, %.3f ms of it with the threads stopped; heap %" PRIu64
+        " KiB, %" PRIu64 " KiB free; cleanups: %" PRIu64 " pending, %" PRIu64 " queued, %" PRIu64
+        " run; finalizers: %" PRIu64 " queued, %" PRIu64 " run",
+        report->number, (double)report->library_ns / 1e6, (double)report->pause_ns / 1e6, report->heap_bytes >> 10,
+        report->free_bytes >> 10, report->cleanups_pending, report->cleanups_queued, report->cleanups_run,
+        report->finalizers_queued, report->finalizers_run);
 }
 
 /* The mapping that an address lies in. */
@@ -194,11 +193,9 @@ static void print_lost(const struct lost_thing *lost)
     if (lost->table != NULL)
         snprintf(table, sizeof table, "of the table of type %s at %p ", lost->type, lost->table);
     const char *site = lost->site != NULL ? describe_site(lost->site) : "a place that was not recorded";
-    /* In one piece: what the program has lost may end it at any moment. */
-    fprintf(stderr,
-            "hapax: lost: the %s %s%swas freed, but its address %p is still in %s at %p (%s), which is not searched; "
-            "it was made in %s\n",
-            lost->what, quoted, table, lost->object, owners[lost->where], lost->at, place.name, site);
+    say("lost: the %s %s%swas freed, but its address %p is still in %s at %p (%s), which is not searched; "
+        "it was made in %s",
+        lost->what, quoted, table, lost->object, owners[lost->where], lost->at, place.name, site);
 }
 
 void debug_report_print(void)
@@ -224,13 +221,13 @@ void debug_report_print(void)
             print_lost(&report.lost);
             break;
         case LOST_FURTHER:
-            fprintf(stderr, "hapax: lost: %" PRIu64 " more in this collection\n", report.further);
+            say("lost: %" PRIu64 " more in this collection", report.further);
             break;
         }
     }
     uint64_t missing = atomic_exchange_explicit(&left_out, 0, memory_order_relaxed);
     if (missing > 0)
-        fprintf(stderr, "hapax: %" PRIu64 " lines about collections are missing: they came too fast\n", missing);
+        say("%" PRIu64 " lines about collections are missing: they came too fast", missing);
     pthread_mutex_unlock(&printing);
     cancellation_restore(cancellation);
     errno = before;

@@ -9,6 +9,7 @@
 #include "base/environment.h"
 #include "base/pages.h"
 #include "base/pool.h"
+#include "base/say.h"
 #include "base/sync.h"
 
 #include <inttypes.h>
@@ -123,11 +124,9 @@ static void print(void)
     for (struct watched_table *watched = load_acquire(&all); watched != NULL; watched = watched->next) {
         uint64_t interned = load_relaxed(&watched->interned), evicted = load_relaxed(&watched->evicted);
         bool lives = hapax_weak_value(watched->table) != NULL;
-        fprintf(stderr,
-                "hapax: table of %s at %p%s: %" PRIu64 " live, %" PRIu64 " evicted, %" PRIu64
-                " interned again after eviction\n",
-                watched->values, watched->address, lives ? "" : ", itself collected", lives ? interned - evicted : 0,
-                evicted, load_relaxed(&watched->again));
+        say("table of %s at %p%s: %" PRIu64 " live, %" PRIu64 " evicted, %" PRIu64 " interned again after eviction",
+            watched->values, watched->address, lives ? "" : ", itself collected", lives ? interned - evicted : 0,
+            evicted, load_relaxed(&watched->again));
     }
 }
 

@@ -4,9 +4,9 @@
 #include "debug/words.h"
 
 #include "base/environment.h"
+#include "base/say.h"
 
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -39,8 +39,7 @@ void debug_words_check(void)
     while (list != NULL && *list != '\0') {
         size_t item = strcspn(list, ",");
         if (!is_known(list, item))
-            fprintf(stderr, "hapax: HAPAX_DEBUG: the word \"%.*s\" is unknown; the known words are " LIST "\n",
-                    (int)item, list);
+            say("HAPAX_DEBUG: the word \"%.*s\" is unknown; the known words are " LIST, (int)item, list);
         list += item + (list[item] == ',');
     }
 }

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/environment.h"
+#include "base/say.h"
 #include "base/sync.h"
 #include "collector/collector.h"
 #include "runtime/malloc_memory.h"
@@ -15,7 +16,6 @@
 #include "runtime/word_search.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 static atomic_bool on;
@@ -94,9 +94,9 @@ void malloc_search_start(void)
     else if (!malloc_memory_prepare() || !word_search_prepare())
         obstacle = ENOMEM;
     if (wanted && malloc_search_set(true) != 0)
-        fprintf(stderr, "hapax: malloc memory is not searched for handles, because %s; see hapax_search_malloc(3)\n",
-                obstacle == ENOTSUP ? "the program uses a malloc that the library does not know"
-                                    : "there is not enough memory");
+        say("malloc memory is not searched for handles, because %s; see hapax_search_malloc(3)",
+            obstacle == ENOTSUP ? "the program uses a malloc that the library does not know"
+                                : "there is not enough memory");
 }
 
 int hapax_search_malloc(bool wanted)

@@ -6,6 +6,7 @@
 #include "runtime/roots.h"
 
 #include "base/refuse.h"
+#include "base/say.h"
 #include "base/sync.h"
 #include "collector/collector.h"
 #include "runtime/careful_read.h"
@@ -14,7 +15,6 @@
 #include "runtime/thread.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static struct counted_set pins, ranges;
@@ -110,9 +110,8 @@ void roots_reclaim_end(void)
     char site[500] = "a place that cannot be named";
     if (roots_describe_site != NULL)
         roots_describe_site(gone.site, site, sizeof site);
-    fprintf(stderr,
-            "hapax: the root range of %zu bytes at %p, added in %s, is no longer mapped: call hapax_remove_roots "
-            "before you free or move its memory\n",
-            gone.size, (void *)gone.start, site);
+    say("the root range of %zu bytes at %p, added in %s, is no longer mapped: call hapax_remove_roots "
+        "before you free or move its memory",
+        gone.size, (void *)gone.start, site);
     abort();
 }

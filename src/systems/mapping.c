@@ -3,12 +3,12 @@
 
 #include "systems/mapping.h"
 
+#include "base/say.h"
 #include "collector/collector.h"
 #include "runtime/thread.h"
 #include "weak/registry.h"
 
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <sys/mman.h>
 
@@ -27,7 +27,7 @@ void mapping_restore(void *start, size_t length)
         mmap(start, length, access, kind | MAP_NORESERVE, -1, 0) != MAP_FAILED)
         return;
     /* A page of the collector's that cannot be written would end the program later, and elsewhere. */
-    fputs("hapax: out of memory while the library replaced the pages of a mapped file\n", stderr);
+    say("out of memory while the library replaced the pages of a mapped file");
     abort();
 }
 
