@@ -67,7 +67,7 @@ static struct buffer *take_buffer(void)
     return buffer;
 }
 
-/* Whoever still looks at results of the last tasks. */
+/* Threads that still look at results of the last tasks. */
 static struct buffer *in_flight[TASKS_IN_FLIGHT];
 
 int main(int count, char **arguments)

@@ -22,7 +22,7 @@ static char folder[PATH_MAX];
 static char *paths[FILES];
 static unsigned found;
 
-/* Held for reading by whoever opens, for writing by whoever counts: the list of mappings is no snapshot. */
+/* Held for reading by threads that open, for writing by the one that counts: the list of mappings is no snapshot. */
 static pthread_rwlock_t opening = PTHREAD_RWLOCK_WRITER_NONRECURSIVE_INITIALIZER_NP;
 static atomic_uint threads_left = THREADS;
 static atomic_ullong bytes_seen;

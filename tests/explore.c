@@ -38,7 +38,7 @@ static struct choice {
 } choices[STEPS_MAX];
 static unsigned depth, depth_given;
 
-/* What happened, for whoever wants to see it again. */
+/* What happened, to see it again. */
 static struct turn {
     unsigned step, to;
 } turns[STEPS_MAX], wanted[STEPS_MAX];
@@ -108,7 +108,8 @@ UNWATCHED static uint64_t progress_of_others(unsigned i)
     return progress - fibers[i].progress;
 }
 
-/* Whoever waits has looked at something at some time since it last went on: anything done since may have changed it. */
+/* A thread that waits has looked at something at some time since it last went on: anything done since may have changed
+ * it. */
 UNWATCHED static bool can_run(unsigned i)
 {
     return fibers[i].life == NEW || fibers[i].life == READY ||

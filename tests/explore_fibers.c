@@ -131,7 +131,7 @@ UNWATCHED int *__wrap___errno_location(void)
 
 #if defined SYNC_THREAD_SANITIZER
 /* All fibers have one copy of each thread-local variable. Some of them are exchanged when fibers are, and errno. The
- * executor counts in another how many tasks its thread is amidst, for forks, of which there are none here: that
+ * executor counts in another how many tasks its thread runs, for forks, of which there are none here: that
  * is no race, since real threads have one each. */
 __attribute__((visibility("default"))) const char *__tsan_default_suppressions(void);
 const char *__tsan_default_suppressions(void)

@@ -57,7 +57,7 @@ UNWATCHED void __wrap_pages_retire(void *start, size_t size)
     memset(start, 0, size);
 }
 
-/* Whoever looks there afterwards sees it. */
+/* A thread that looks there afterwards sees it. */
 UNWATCHED void __wrap_pages_free(void *start, size_t size)
 {
     if (is_ours(start))

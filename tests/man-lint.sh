@@ -6,7 +6,7 @@
 [ -n "$MANDOC" ] || skip_all 'no mandoc'
 
 # References are looked up among the pages of this system: ours are not there, and others need not be. mandoc writes its
-# findings a block at a time and other messages at once: in one pipe, one of those would come amidst a line.
+# findings a block at a time and other messages at once: in one pipe, one of those would come inside a line.
 lint() {
   "$MANDOC" -T lint "$1" >"$scratch/findings" 2>"$scratch/messages"
   cat "$scratch/findings" "$scratch/messages" | grep -v -e 'referenced manual not found' -e 'outdated mandoc.db' >"$scratch/lint"

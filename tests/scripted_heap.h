@@ -29,7 +29,7 @@ struct segment {
     unsigned first;                     /* the segment where a large object begins; of others, itself */
     struct segment *next;               /* of the same pool */
     _Atomic unsigned char *states;
-    _Atomic unsigned char *marks;       /* written by the thread that collects; read beside it by those who look */
+    _Atomic unsigned char *marks;       /* written by the thread that collects; read beside it by threads that look */
 };
 
 extern struct segment heap_segments[SEGMENTS];
@@ -41,7 +41,8 @@ _Noreturn void heap_give_up(const char *reason);
 unsigned char *heap_object(const struct segment *segment, unsigned index);
 /* The segment and the index of the object that the address points into; NULL: into none. */
 struct segment *heap_find(uintptr_t address, unsigned *index);
-/* The free object of the lowest address: whoever does the same again gets the same addresses. The lock is held. */
+/* The free object of the lowest address: a program that does the same again gets the same addresses. The lock is
+ * held. */
 void *heap_take(size_t size, enum kind kind);
 /* Ends an object's life: what was in it is overwritten. */
 void heap_kill(struct segment *segment, unsigned index);

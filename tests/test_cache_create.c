@@ -372,7 +372,7 @@ static void *get_slowly(void *cache)
     return NULL;
 }
 
-/* In the child nobody creates the key any more: whoever asks for it does. */
+/* In the child no thread creates the key any more: the next that asks for it does. */
 Test(cache, a_creation_of_another_thread_does_not_survive_a_fork, .timeout = 60)
 {
     parent = getpid();

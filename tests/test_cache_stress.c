@@ -116,7 +116,7 @@ static void GC_CALLBACK dawdle(GC_EventType event)
     ours(event);
 }
 
-/* What is told of a value's death, whoever still has its address. */
+/* What is told of a value's death, whatever still has its address. */
 struct fate {
     atomic_bool dead;
 };
@@ -239,7 +239,7 @@ Test(cache_stress, who_comes_late_finds_what_was_created, .timeout = 120)
     cr_assert_eq(created, ROUNDS);
 }
 
-/* ---- Those who wait, between the moment when they are handed the value and the one when they wake up ---- */
+/* ---- Threads that wait, between the moment when they are handed the value and the one when they wake up ---- */
 
 static atomic_bool wakes_slowly, woke;
 
@@ -298,7 +298,7 @@ static void *wait_for_value(void *key)
     return NULL;
 }
 
-/* Whoever created the value has let go of it, and a collection has come and gone, before they wake up. */
+/* A thread that created the value has let go of it, and a collection has come and gone, before they wake up. */
 Test(cache_stress, who_waits_keeps_the_value, .timeout = 120)
 {
     cache = hapax_cache_new(create_for_all, NULL);

@@ -142,7 +142,7 @@ Test(cells, threads_write_to_lines_of_their_own)
     FOR_EACH_CHUNK(chunk, load_relaxed(&weak_cells)->registry)
     {
         large += chunk->has_page;
-        cr_expect(!chunk->has_page || (uintptr_t)chunk % LINE_BYTES == 0, "a chunk of a page begins amidst a line");
+        cr_expect(!chunk->has_page || (uintptr_t)chunk % LINE_BYTES == 0, "a chunk of a page begins inside a line");
     }
     cr_expect_geq(large, 10);
     hapax_keep_alive(all);

@@ -58,7 +58,7 @@ static NOINLINE unsigned count_dead(struct weak_map_entry **entries)
     return dead;
 }
 
-/* Whoever holds an entry may be moving it: it goes out of the trie when nobody does. */
+/* A thread that holds an entry may be moving it: it goes out of the trie when nobody does. */
 Test(entries, stay_in_the_trie_while_they_are_held)
 {
     struct hapax_weak_map *map = hapax_weak_map_new();

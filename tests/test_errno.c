@@ -40,7 +40,7 @@ static void litter(size_t unused)
     GC_register_finalizer(GC_MALLOC(32), set_errno, NULL, NULL, NULL);
 }
 
-/* Finalizers wait for the next allocation, whoever makes it. */
+/* Finalizers wait for the next allocation of any thread. */
 static void have_finalizers_wait(void)
 {
     GC_set_finalize_on_demand(1);

@@ -98,7 +98,7 @@ Test(external, little_is_no_reason_to_collect)
     cr_expect_eq(collections(), before);
 }
 
-/* Whoever says too often that something has gone does not turn the hint off. */
+/* A thread that says too often that something has gone does not turn the hint off. */
 Test(external, never_counts_less_than_nothing)
 {
     hapax_external_memory(-1000000 * MEGABYTE);

@@ -48,7 +48,7 @@ Test(foreign, handles_take_disappearing_links)
 }
 
 /* Short links are cleared before a finalizer runs, long ones when the object is gone for good, as our weak pointers
- * are. Whoever was there first. */
+ * are, whatever was there first. */
 static void *short_links[MANY], *long_links[MANY];
 static bool ours_first;
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Forks while the library is amidst something, in other threads or in the one that forks. */
+/* Forks while the library is in the middle of something, in other threads or in the one that forks. */
 #include "config.h"
 
 #include "fork_objects.h"

@@ -334,7 +334,7 @@ static int fork_amidst_sleeping(void *make)
     return all_ran_once(&stats.cleanups_queued);
 }
 
-/* They are amidst cleanups all the time: none begins while somebody forks, and those that have begun end first. */
+/* The threads run cleanups all the time: none begins during a fork, and those that have begun end first. */
 Test(fork, waits_for_cleanups_that_run_and_keeps_others_from_beginning)
 {
     for (int round = 0; round < 3; round++)

@@ -96,7 +96,7 @@ static int go_on_in_child(void *unused)
     (void)unused;
     CHECK(handles_are_canonical() == 0);
     collect();
-    /* Every value that the others were amidst making: once each, and well. */
+    /* Every value that the others were making: once each, and well. */
     static hapax_handle all[4096];
     for (int again = 0; again < 2; again++) {
         for (unsigned i = 0; i < 4096; i++) {
@@ -237,7 +237,7 @@ static int set_in_child(void *unused)
     return 0;
 }
 
-/* Whoever sets a finalizer looks for its object in every table. */
+/* A thread that sets a finalizer looks for its object in every table. */
 Test(fork, beside_threads_that_set_finalizers)
 {
     enum { TABLES = 64 };

@@ -308,7 +308,7 @@ static ucontext_t scheduler, coroutine;
 static void *born_with, *made_for;     /* where the two stacks begin */
 static uintptr_t lost_in_coroutine;
 
-/* As bdwgc asks of whoever changes the stack. */
+/* As bdwgc asks of a program that changes the stack. */
 static void change(ucontext_t *from, ucontext_t *to, void *base)
 {
     struct GC_stack_base before, next = {.mem_base = base};

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* Collections in steps, collections that are given up, and what is stored amidst a collection. */
+/* Collections in steps, collections that are given up, and what is stored during a collection. */
 #include "config.h"
 
 #include "foreign_objects.h"
@@ -154,7 +154,7 @@ Test(foreign_start, abandoned_marks)
     cr_assert_eq(in_child(abandoned_incremental, NULL), 0);
 }
 
-/* Collectors that are told of writes: what is stored amidst a collection, in memory that it has searched already, is
+/* Collectors that are told of writes: what is stored during a collection, in memory that it has searched already, is
  * found only by those who say so. */
 static hapax_table *keeping;
 
@@ -200,7 +200,7 @@ static void hold_all(size_t i)
     held[i] = hapax_alloc(16);
 }
 
-/* Amidst a collection, after so many of its steps. */
+/* Inside a collection, after so many of its steps. */
 static size_t amidst;
 
 static void make_each_amidst(int steps, void (*make)(size_t))

@@ -24,7 +24,7 @@ enum { UNUSUAL = 9999 };
 /* More than there are addresses. */
 static const size_t too_much = SIZE_MAX / 4 * 3;
 
-/* Whoever is refused may take less, or have a collection make room, and succeed. */
+/* A thread that is refused may take less, or have a collection make room, and succeed. */
 Test(pages, errno_is_left_alone)
 {
     errno = UNUSUAL;
@@ -45,7 +45,7 @@ Test(pages, errno_is_left_alone)
     cr_assert_eq(errno, UNUSUAL);
 }
 
-/* ---- Beside a thread that is amidst a change ---- */
+/* ---- Beside a thread that changes them ---- */
 
 static struct pool blocks = {.block = 32};
 static atomic_bool done;

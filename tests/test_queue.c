@@ -199,7 +199,7 @@ Test(queue, evictions_are_no_cleanups)
     cr_assert_eq(stats.cleanups_pending, 0);
 }
 
-/* A table that has become too large for what lives in it is taken together by whoever collects, too. */
+/* A table that has become too large for what lives in it is taken together by the thread that collects, too. */
 Test(queue, tables_shrink_without_threads)
 {
     enum { VALUES = 200000 / SCALE };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* The care of registries, and what is called from amidst it. src/weak/registry.h. */
+/* The care of registries, and what is called from inside it. src/weak/registry.h. */
 #include "config.h"
 
 #include "registry_books.h"

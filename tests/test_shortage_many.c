@@ -17,7 +17,7 @@
 
 TestSuite(shortage, .timeout = 100);
 
-/* ---- Amidst many ---- */
+/* ---- Among many ---- */
 
 /* The hard build has few hashes, so long chains. */
 #ifdef HAPAX_HARD_TESTS

@@ -155,7 +155,7 @@ static void *call_from_a_thread_made_known(void *unused)
     return (void *)(uintptr_t)(everything_works() == 0);
 }
 
-/* The collector works without locks until it hears of threads: the main one may be amidst an allocation. */
+/* The collector works without locks until it hears of threads: the main one may be allocating. */
 static int first_call_from_an_unknown_thread(void *unused)
 {
     (void)unused;

@@ -44,7 +44,7 @@ run stat -r folder
 check 'no files: said' grep -q '^0 files.*; ' out
 awk 'BEGIN { printf "%0999d\303\251\n%0999d\303\251\n%0998d\303\251\n%0998d\303\251\n", 1, 1, 1, 1 }' >cut.txt
 run stat --json --rounds=1 cut.txt
-check 'a long value is not cut amidst a character' is "$(grep -c '0001", "count": 2, "size": 1001' out)$(grep -c '0001.*ufffd' out)" 10
+check 'a long value is not cut inside a character' is "$(grep -c '0001", "count": 2, "size": 1001' out)$(grep -c '0001.*ufffd' out)" 10
 
 # --- The verdict ---
 

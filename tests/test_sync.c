@@ -28,8 +28,8 @@ int clock_nanosleep(clockid_t clock, int flags, const struct timespec *time, str
     return (int)syscall(SYS_clock_nanosleep, clock, flags, time, left);
 }
 
-/* A thread with real-time priority that gives the processor away gets it back before all others: whoever it waits for
- * may never run, if it does nothing else. */
+/* A thread with real-time priority that gives the processor away gets it back before all others: a thread that it waits
+ * for may never run, if it does nothing else. */
 Test(sync, who_waits_long_sleeps)
 {
     enum { TURNS = 1000, FEW_TURNS = 100 };

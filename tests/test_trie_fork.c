@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* A fork beside threads that change tries: none is amidst a change. */
+/* A fork beside threads that change tries: none is changing one. */
 #include "config.h"
 
 #include "trie_suite.h"
@@ -34,7 +34,7 @@ static void *count_nodes_amid(void *unused)
     return NULL;
 }
 
-/* Otherwise the child would have what a thread is amidst, and not the thread. */
+/* Otherwise the child would have what a thread had begun, and not the thread. */
 static void waits_for_the_fork(void *(*function)(void *))
 {
     enum { TURNS = 1000 };

@@ -275,7 +275,7 @@ Test(trie_growth, keeps_no_memory_where_lines_have_moved_out)
     for (size_t i = 0; i < old->size / 4096; i++)
         pages += resident[i] & 1;
     cr_expect_leq(pages, 1);
-    /* Whoever is late can still read there. */
+    /* A thread that is late can still read there. */
     for (uint64_t i = 0; i < old->room; i++)
         cr_assert_eq(load_relaxed(&old->lines[i].words[0]), 0);
 }

@@ -366,7 +366,7 @@ Test(weak, the_statistics_count_those_that_exist)
     make_each(MANY, make_held);
     hapax_stats(&after);
     cr_assert_eq(after.weak_cells - before.weak_cells, MANY);
-    /* Of living objects, whoever holds them; of dead ones, those that somebody holds. */
+    /* Of living objects, held or not; of dead ones, those that are held. */
     memset(weak, 0, sizeof weak);
     make_each(MANY, make_dropped);
     collect();

@@ -77,7 +77,7 @@ static void bring_back(void *object, void *arg)
     brought_back[atomic_fetch_add(&finalized, 1u)] = object;
 }
 
-/* Half of the keys are the holder's; where all are wanted, whoever asks holds them. */
+/* Half of the keys are the holder's; where all are wanted, the caller holds them. */
 static NOINLINE void make_map_held_by_a_foreign_finalizer(struct object **all_keys)
 {
     struct map_holder *holder = hapax_alloc(sizeof *holder);

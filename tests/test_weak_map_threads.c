@@ -132,7 +132,7 @@ Test(weak_map, readers_wait_for_no_writer, .timeout = 30)
         key->other = new_value(key);
         set(shared->map, key, key->other);
     }
-    /* Whoever collects would hold up everybody. */
+    /* A thread that collects would hold up all others. */
     GC_disable();
     signal(SIGUSR1, halt);
     pthread_t writer;

@@ -193,7 +193,7 @@ Test(worker, does_not_run_in_the_child, .timeout = 60)
     void *owner = hapax_alloc(16);
     hapax_worker *worker = hapax_worker_start(owner, slow_tick, NULL, 1);
     until(&ticks, 2);
-    /* Amidst a tick, whose end the child will not see. */
+    /* Inside a tick, whose end the child will not see. */
     while (inside == 0)
         sched_yield();
     pid_t child = fork();

@@ -16,7 +16,7 @@ typedef void world_scan(const void *low, const void *high);
 int world_register(void);
 void world_unregister(void);
 
-/* The collector's lock. Whoever waits for it can be stopped. */
+/* The collector's lock. A thread that waits for it can be stopped. */
 void world_lock(void);
 void world_unlock(void);
 

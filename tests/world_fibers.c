@@ -67,7 +67,7 @@ void world_unregister(void)
 {
 }
 
-/* Whoever waits for a mutex lets the others run: linked with --wrap=pthread_mutex_lock. */
+/* A thread that waits for a mutex lets the others run: linked with --wrap=pthread_mutex_lock. */
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex);
 int __wrap_pthread_mutex_lock(pthread_mutex_t *mutex)
 {

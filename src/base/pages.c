@@ -48,7 +48,7 @@ void *pages_alloc_lazily(size_t size)
 
 bool pages_alloc_once(struct pages_once *once, size_t size, size_t smallest)
 {
-    /* Acquire: the size is seen, as whoever came first has set it. */
+    /* Acquire: the size is seen, as a thread that came first has set it. */
     if (likely(load_acquire(&once->start) != NULL))
         return true;
     void *start, *none = NULL;

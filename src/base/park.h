@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Waiting for other threads, and holding off cancellation.
  *
- * A thread that is cancelled amidst the library's work would end with a lock held, or with what others wait for still
- * on its stack. So it is not cancelled there: the cancellation waits for the program's next own cancellation point.
- * Whatever may come to one while it leaves anything half done holds it off: waiting, input and output, and functions of
- * the program's. */
+ * A thread that is cancelled inside the library would end with a lock held, or with what others wait for still on its
+ * stack. So it is not cancelled there: the cancellation waits for the next cancellation point of the program's own
+ * code. The library holds it off around each call that may be a cancellation point while something is half done:
+ * waiting, input and output, and functions of the program. */
 #ifndef HAPAX_PARK_H
 #define HAPAX_PARK_H
 

@@ -71,8 +71,8 @@ void sync_explore_point(bool has_written);
 #define cas_release(p, expected, desired) sync_cas(p, expected, desired, memory_order_release, memory_order_relaxed)
 #define cas_acq_rel(p, expected, desired) sync_cas(p, expected, desired, memory_order_acq_rel, memory_order_acquire)
 
-/* Whoever sees, with an acquire, what is written from here on, sees what came before. The thread sanitizer knows no
- * fences, and needs none here: what they order are atomics. */
+/* A thread that sees, with an acquire, what is written from here on, sees what came before. The thread sanitizer knows
+ * no fences, and needs none here: what they order are atomics. */
 static inline void fence_release(void)
 {
 #ifndef SYNC_THREAD_SANITIZER

@@ -20,7 +20,7 @@ const struct argument_observer *argument_observer;
 /* ---- Records ---- */
 
 /* Where a cleanup stands; below its number in the record's state, so that one compare-and-exchange decides between a
- * collection, an executor and whoever stops it. */
+ * collection, an executor and a thread that stops it. */
 enum stage {
     FREE,
     ARMED,       /* the object lives, as far as the last collection knows */
@@ -204,7 +204,7 @@ int hapax_add_cleanup(const void *pointer, void (*function)(void *), void *argum
     record->argument_base = stored != NULL ? collector_base(stored) : NULL;
     collector_wrote(record);
     add_relaxed(&pending, 1u);
-    /* Release: a collection, or whoever stops it, finds the record filled in. */
+    /* Release: a collection, or a thread that stops it, finds the record filled in. */
     store_release(&state->state, state_of(number, ARMED));
     if (out != NULL)
         *out = (hapax_cleanup){number, state};

@@ -12,7 +12,7 @@
 #include <assert.h>
 #include <string.h>
 
-/* Those who wait, in chains by the hash of what they wait for. How many places are used is settled in each collection,
+/* Waiters, in chains by the hash of what they wait for. How many places are used is settled in each collection,
  * which makes more room where it needs more. */
 static struct pages_once places;        /* pointers to waiters, as many as a power of two */
 static unsigned places_log;             /* of the places that this collection uses */

@@ -26,7 +26,7 @@ static struct executor_chore chore;
 static struct task *_Atomic incoming;
 static atomic_count last_sequence;
 
-/* One for each call of run_next that is amidst a task; on its stack. */
+/* One for each call of run_next that runs a task; on its stack. */
 struct runner {
     struct runner *next;
     struct task *task;
@@ -52,7 +52,7 @@ static sem_t wake;                      /* posted by collections: sem_post takes
 static atomic_uint threads_to_wake;     /* = threads, for the collection */
 static atomic_bool settled_threads;     /* threads == threads_wanted, or more cannot be had */
 static _Thread_local bool is_executor;
-static _Thread_local unsigned depth;    /* tasks that this thread is amidst */
+static _Thread_local unsigned depth;    /* tasks that this thread runs, one inside the other */
 
 static void new_condition(void)
 {
@@ -83,7 +83,7 @@ void executor_push(struct task *task)
     task->sequence = add_relaxed(&last_sequence, 1u) + 1;
     task->queued_ns = monotonic_ns();
     task->next = load_relaxed(&incoming);
-    while (!cas_release(&incoming, &task->next, task)) /* release: whoever takes it finds it filled in */
+    while (!cas_release(&incoming, &task->next, task)) /* release: a thread that takes it finds it filled in */
         ;
 }
 
@@ -146,7 +146,7 @@ static bool run_next(uint64_t last_wanted)
 {
     struct runner self;
     pthread_mutex_lock(&lock);
-    /* A fork waits for who is amidst a task, so those go on. */
+    /* A fork waits for threads that run a task, so those go on. */
     while (forking > 0 && depth == 0)
         park(&changed, &lock);
     struct task *task = take_oldest(last_wanted);
@@ -262,7 +262,7 @@ static void discount(void)
     pthread_cond_broadcast(&changed);
 }
 
-/* A thread was counted, and could not begin: whoever adds the next cleanup tries anew. */
+/* A thread was counted, and could not begin: a thread that adds the next cleanup tries anew. */
 static void miss_thread(void)
 {
     pthread_mutex_lock(&lock);

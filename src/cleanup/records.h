@@ -109,7 +109,7 @@ static inline struct record_group *next_group(struct record_slab **slab, unsigne
 /* How many groups have memory. */
 size_t records_groups(struct records *records);
 
-/* Around a fork: nobody is amidst a change of a group. */
+/* Around a fork: no thread is changing a group. */
 void records_fork_prepare(void);
 void records_fork_done(void);
 

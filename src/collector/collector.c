@@ -210,8 +210,8 @@ int collector_start(const struct collector_hooks *our_hooks)
         GC_INIT();
         is_starter = true;
     } else if (!load_relaxed(&is_ours) && !GC_thread_is_registered()) {
-        /* As long as nobody has told it that there are threads, the collector works without locks. Somebody may be
-         * amidst an allocation right now, and there is no way to ask. */
+        /* The collector works without locks until it is told that there are threads. Another thread may be allocating
+         * right now, and there is no way to ask. */
         return refuse(ENOTSUP, "hapax_init", "the program has started the collector itself, and this thread is not "
                                              "registered with it: call hapax_init right after GC_INIT");
     }
@@ -453,8 +453,8 @@ void collector_collect(void)
 {
     int before = errno;
     GC_gcollect();
-    /* The allocation lock goes to whoever asks first. On one processor a thread that collects again and again would ask
-     * first for as long as a slice of its time lasts, every time. */
+    /* The allocation lock goes to the thread that asks first. On one processor a thread that collects again and again
+     * would ask first for as long as a slice of its time lasts, every time. */
     sched_yield();
     errno = before;
 }

@@ -18,7 +18,7 @@
 #include <gc/gc.h>
 #include <gc/gc_mark.h>
 
-/* The program's functions, behind ours. Acquire and release: whoever calls it sees what the program had set up by
+/* The program's functions, behind ours. Acquire and release: a thread that calls it sees what the program had set up by
  * then. */
 static _Atomic GC_toggleref_func program_toggles;
 static _Atomic GC_warn_proc program_warns;

@@ -37,7 +37,7 @@ static size_t room(void)
     return load_relaxed(&stack.size) / sizeof(struct collector_range);
 }
 
-/* Amidst a collection: the system may still have pages. */
+/* During a collection: the system may still have pages. */
 static bool grow(void)
 {
     return mark_room_wanted == 0 &&

@@ -49,7 +49,7 @@ static sem_t wake;
 static bool put(const struct report *report)
 {
     uint64_t number = load_relaxed(&written);
-    /* Acquire: whoever printed what was here before is done with it. */
+    /* Acquire: the thread that printed what was here before is done with it. */
     if (number - load_acquire(&printed) == ROOM)
         return false;
     reports[number % ROOM] = *report;

@@ -112,7 +112,7 @@ static void keep(const struct note *note)
     describe(kept->text, note->value, note->size);
     kept->bytes = collector_size(note->object);
     kept->object = (char *)(uintptr_t)note->object;
-    /* Where the system allows no more mappings, whoever uses it finds no value there at least. */
+    /* Where the system allows no more mappings, a thread that uses it finds no value there at least. */
     memset(kept->object, 0xdb, kept->bytes);
     if (mprotect(kept->object, kept->bytes, PROT_NONE) == 0)
         (void)madvise(kept->object, kept->bytes, MADV_DONTNEED);

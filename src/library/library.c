@@ -46,7 +46,7 @@
 #include <errno.h>
 #include <pthread.h>
 
-/* Written inside collections, one at a time; read by whoever asks. */
+/* Written inside collections, one at a time; read by any thread. */
 static atomic_count collections, collector_ns, last_pause_ns;
 static uint64_t decide_ns;     /* of the collection that runs */
 
@@ -345,7 +345,7 @@ int start_parts(void)
         return -1;
     /* What the collector calls, and other threads run, is in the module that this is linked into: perhaps a plugin. */
     (void)module_stay_loaded((const void *)&collections);
-    /* Whoever holds the bytes of a canonical value holds the value. */
+    /* A pointer to the bytes of a canonical value keeps the value alive. */
     collector_recognize_offset(SHORT_VALUE);
     collector_recognize_offset(WIDE_VALUE);
     return 0;

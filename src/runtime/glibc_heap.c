@@ -166,7 +166,7 @@ static bool try_lock(uintptr_t arena)
 
 static void unlock(uintptr_t arena)
 {
-    /* Release: whoever comes next is behind us. */
+    /* Release: a thread that comes next is behind us. */
     if (atomic_exchange_explicit((atomic_int *)arena, FREE, memory_order_release) == WAITED_FOR)
         syscall(SYS_futex, arena, FUTEX_WAKE_PRIVATE, 1, NULL, NULL, 0);
 }
@@ -197,7 +197,7 @@ static void learn_cached_mark(void)
     free((void *)address);
     bool read = careful_copy(words, address, sizeof words);
     block = malloc(SIZE);
-    /* Whoever gets the chunk next finds the mark gone. */
+    /* A thread that gets the chunk next finds the mark gone. */
     if (read && words[1] > 1 && (uintptr_t)block == address && careful_copy(reused, address, sizeof reused) &&
         reused[1] == 0)
         cached_mark = words[1];
@@ -235,7 +235,7 @@ bool glibc_heap_is_contiguous(void)
     if (main_arena == 0)
         return false;
     uintptr_t top = word_at(main_arena + arena_top);
-    /* Read once, while whoever holds the lock may write: it says so for good. */
+    /* Read once, while a thread that holds the lock may write: it says so for good. */
     return (load_relaxed((atomic_int *)(main_arena + ARENA_FLAGS)) & NOT_CONTIGUOUS) == 0 && top < (uintptr_t)sbrk(0);
 }
 

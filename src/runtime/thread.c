@@ -27,7 +27,7 @@ static void let_go_of(struct thread *thread)
     thread_forget_runs(thread);
     store_relaxed(&thread->task, 0);
     store_relaxed(&thread->stack_base, (uintptr_t)0);
-    /* Release: whoever takes it over finds it empty. */
+    /* Release: a thread that takes it over finds it empty. */
     store_release(&thread->in_use, false);
 }
 
@@ -99,7 +99,7 @@ static struct thread *new_thread(void)
     store_relaxed(&thread->in_use, true);
     spin_acquire(&threads_lock);
     thread->next = load_relaxed(&threads);
-    store_release(&threads, thread);   /* release: whoever finds it finds it filled in */
+    store_release(&threads, thread);   /* release: a thread that finds it finds it filled in */
     spin_release(&threads_lock);
     return thread;
 }

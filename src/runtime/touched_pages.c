@@ -16,8 +16,8 @@
 enum { WINDOW = 512 };
 #define PAGE_TOUCHED ((uint64_t)3 << 62)     /* in memory, or swapped out */
 
-/* From Linux 6.13 on, a page amidst a mapping may be a guard (glibc 2.42 puts one at the end of each thread's stack):
- * it counts as in memory, and whoever reads it gets a signal. */
+/* From Linux 6.13 on, a page inside a mapping may be a guard (glibc 2.42 puts one at the end of each thread's stack):
+ * it counts as in memory, and a thread that reads it gets a signal. */
 #ifndef MADV_GUARD_INSTALL
 #define MADV_GUARD_INSTALL 102
 #endif

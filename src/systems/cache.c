@@ -180,7 +180,7 @@ static void *find_or_create(struct hapax_cache *cache, struct single_flight *wan
         *error = EDEADLK;
         break;
     case SINGLE_FLIGHT_LEADS:
-        /* Another flight of this key may have landed since: whoever led it had published before. */
+        /* Another flight of this key may have landed since: the thread that led it had published before. */
         value = find(cache, wanted, &ticket);
         if (value == NULL)
             value = create(cache, wanted, ticket, error);

@@ -23,7 +23,7 @@ struct waiter {
     int error;
 };
 
-/* Protects all flights and those who wait for them. Held for a walk over the flights: as many as threads create.
+/* Protects all flights and the threads that wait for them. Held for a walk over the flights: as many as threads create.
  * Nothing is allocated, and nobody called, meanwhile. */
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static struct single_flight *flights;

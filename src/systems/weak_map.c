@@ -222,8 +222,8 @@ hapax_weak_map *hapax_weak_map_new(void)
 enum put { REPLACE, GIVE_WAY };
 
 /* Puts a value into an entry, which this thread holds: so a collection does not give the entry up, even where it was
- * removed. Answers what is there then. Release: whoever gets the value finds what was written into it; acquire: as in
- * get. */
+ * removed. Answers what is there then. Release: a thread that gets the value finds what was written into it; acquire:
+ * as in get. */
 static void *put_value(struct weak_map_entry *entry, void *value, enum put put)
 {
     uintptr_t seen = 0;

@@ -125,7 +125,7 @@ static void look_further(struct trie *trie, unsigned level)
 {
     if (load_relaxed(&trie->mask) == lines_of(level) - 1)
         return;
-    /* Release, both: the lines are usable; and whoever sees the mask sees the root that it is for. */
+    /* Release, both: the lines are usable; and a thread that sees the mask sees the root that it is for. */
     store_release(&trie->lines, root_of_level(trie, level));
     store_release(&trie->mask, lines_of(level) - 1);
 }
@@ -183,7 +183,7 @@ static void give_stripes(struct trie *trie, unsigned level, atomic_count *shapes
 {
     for (unsigned stripe = 0; stripe < STRIPES_OF_A_TRIE; stripe++)
         store_relaxed(&shapes[stripe], SHAPE(level + 1, first_line(stripe)));
-    /* Release, both: they are filled in, and seen by whoever sees how many there are. */
+    /* Release, both: they are filled in, and seen by a thread that sees how many there are. */
     store_release(&trie->shapes, shapes);
     store_release(&trie->stripe_mask, (unsigned char)(STRIPES_OF_A_TRIE - 1));
 }

@@ -139,7 +139,7 @@ static void drop_empty_nodes_below(struct trie *trie, struct trie_line *line)
         uintptr_t low = last_word(&node->lines[0]), high = last_word(&node->lines[1]);
         if (!has_no_entry(&node->lines[0]) || !has_no_entry(&node->lines[1]) || (low != 0 && high != 0))
             return;
-        /* Release: whoever follows the link finds its node as filled as through the one that goes. */
+        /* Release: a thread that follows the link finds its node as filled as through the one that goes. */
         store_release(&line->words[LINE_WORDS - 1], low | high);
         trie_give_node(trie, node);
     }

@@ -82,8 +82,8 @@ static inline bool own_stripe(atomic_count *version, uint64_t even)
     /* Acquire: what the last owner wrote is seen. Release: the search before comes before. */
     if (!cas_acq_rel(version, &even, even + 1))
         return false;
-    /* An exchange does not keep the writes after it from being seen before it. Whoever misses an entry that this owner
-     * erases is to find the version changed. */
+    /* An exchange does not keep the writes after it from being seen before it. A thread that misses an entry that this
+     * owner erases is to find the version changed. */
     fence_release();
     return true;
 }
@@ -100,8 +100,8 @@ static inline void leave_stripe_unchanged(atomic_count *version)
     store_release(version, load_relaxed(version) - 1);
 }
 
-/* Waits until the stripe of the hash is owned; answers its version. Whoever owns the first stripe of a trie may change
- * how it moves and where its roots lie, and nobody else. */
+/* Waits until the stripe of the hash is owned; answers its version. A thread that owns the first stripe of a trie may
+ * change how it moves and where its roots lie, and nobody else. */
 atomic_count *trie_own_stripe_of(struct trie *trie, uint64_t hash);
 static inline atomic_count *trie_own_first_stripe(struct trie *trie)
 {

@@ -24,7 +24,7 @@ hapax_table *hapax_table_once(hapax_table **slot, const struct hapax_type *type)
     hapax_table *fresh = hapax_table_new(type, 0);
     if (fresh == NULL || hapax_pin(fresh) != 0)
         return NULL;
-    /* Release: whoever finds it finds it filled in. */
+    /* Release: a thread that finds it finds it filled in. */
     if (__atomic_compare_exchange_n(slot, &table, fresh, false, __ATOMIC_ACQ_REL, __ATOMIC_ACQUIRE))
         return fresh;
     hapax_unpin(fresh);

@@ -81,8 +81,8 @@ static void care(void *set)
 
 /* ---- A collection ---- */
 
-/* A cell lives as long as its object does, whoever holds it. Where the object is dead already: until nobody holds
- * it. */
+/* A cell lives as long as its object does, even if nothing holds the cell. Where the object is dead already: until
+ * nobody holds it. */
 static const void *subject(void *object)
 {
     struct hapax_weak_cell *cell = object;
@@ -104,7 +104,7 @@ static bool lives(const void *object)
     return weak_word_base_lives(cell->base);
 }
 
-/* A cell that somebody holds stays where it is: he may be amidst a move inside the trie. */
+/* A cell that another thread holds stays where it is: that thread may be moving its entry inside the trie. */
 static uintptr_t doubt(void *context, void *object)
 {
     struct hapax_weak_cell *cell = object;
@@ -180,7 +180,7 @@ static struct weak_set *the_cells(void)
 static bool is_cell_of(const void *object, const void *address)
 {
     const struct hapax_weak_cell *cell = object;
-    /* The address is held by whoever asks, so its cell is not tentative. */
+    /* The caller holds the address, so its cell is not tentative. */
     return load_relaxed(&cell->word) == (uintptr_t)address;
 }
 

@@ -102,7 +102,7 @@ extern struct registry *_Atomic registry_list;
 
 /* Some registry wants care. */
 extern atomic_bool registry_care_wanted;
-/* In the child of a fork: the other threads amidst registry_care are not there. */
+/* In the child of a fork: the other threads that were inside registry_care are not there. */
 void registry_care_fork_child(void);
 
 /* for (each chunk of the registry that has words, the newest first). Acquire: pairs with put_in. */

@@ -41,7 +41,7 @@ struct registry *registry_new(const struct registry_kind *kind, void *owner, voi
     struct registry *head = load_relaxed(&registry_list);
     do
         store_relaxed(&registry->next, head);
-    while (!cas_release(&registry_list, &head, registry)); /* release: whoever finds it finds it filled in */
+    while (!cas_release(&registry_list, &head, registry)); /* release: a thread that finds it finds it filled in */
     if (unlikely(registry_observer != NULL) && owner != NULL)
         registry_observer(owner);
     return registry;
@@ -117,7 +117,7 @@ static void put_in(struct registry *registry, struct lane *lane, struct chunk *c
     while (!cas_release(&registry->chunks, &newest, chunk)); /* release: the steps walk the chunks without the lock */
     if (registry->keep != NULL)
         store_release(registry->keep, (void *)chunk);
-    store_release(&lane->open, chunk);   /* release: whoever takes a word finds it empty */
+    store_release(&lane->open, chunk);   /* release: a thread that takes a word finds it empty */
 }
 
 /* A chunk whose page was given back is used again. */
@@ -446,7 +446,7 @@ void registry_fork_parent(void)
 
 void registry_fork_child(void)
 {
-    /* Of what threads are amidst, only this one's goes on. */
+    /* Of all iterations, only those of this thread go on. */
     registry_care_fork_child();
     for (struct registry *registry = load_relaxed(&registry_list); registry != NULL;
          registry = load_relaxed(&registry->next))

@@ -68,7 +68,7 @@ const char *registry_type_of(const void *object);
 /* While no collection runs and none can start: whether the object is in this registry. Looks at each word. */
 bool registry_contains(struct registry *registry, const void *object);
 
-/* Calls `care` for those whose objects were evicted since. The caller is a known thread that owns nothing. */
+/* Calls `care` for the owners whose objects were evicted since. The caller is a known thread that owns nothing. */
 void registry_care(void);
 /* The same, and waits for threads that do it now. Inside `care` itself, in a foreign finalizer, neither does
  * anything. */

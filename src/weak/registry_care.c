@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-/* What is done after a collection for those whose objects it evicted. */
+/* What is done after a collection for the owners whose objects it evicted. */
 #include "config.h"
 
 #include "weak/registry.h"
@@ -9,7 +9,7 @@
 #include "weak/chunks.h"
 
 atomic_bool registry_care_wanted;
-static atomic_uint carers;   /* threads amidst registry_care */
+static atomic_uint carers;   /* threads inside registry_care */
 
 struct care {
     struct registry *registry;
@@ -31,7 +31,7 @@ static void find_one(void *data)
 
 void registry_care(void)
 {
-    /* A foreign finalizer may call from amidst it. */
+    /* A foreign finalizer may call from inside it. */
     if (registry_amidst.care)
         return;
     int cancellation = cancellation_off();
@@ -53,7 +53,7 @@ void registry_care(void)
 
 void registry_wait_cared(void)
 {
-    /* Two that waited for each other amidst it would wait for ever. */
+    /* Two threads inside it that waited for each other would wait for ever. */
     if (registry_amidst.care)
         return;
     registry_care();

@@ -253,8 +253,8 @@ static struct chunk *take_out(struct registry *registry, struct chunk *chunk, st
     return before;
 }
 
-/* The page of an empty chunk goes back to the system, the chunk to the spare ones: it stays full for whoever still has
- * it. */
+/* The page of an empty chunk goes back to the system, the chunk to the spare ones: it stays full for a thread that
+ * still has it. */
 static void give_back_chunk(struct registry *registry, struct chunk *chunk)
 {
     pages_give_back(chunk->words, PAGE_BYTES);

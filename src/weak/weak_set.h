@@ -33,8 +33,9 @@ void weak_set_care(void *set);
 
 /* What `doubt` answers: the place of the object's entry, which is tentative now. */
 uintptr_t weak_set_doubt(struct weak_set *set, struct trie_object *object);
-/* Or the object, whose entry stays as it is: there is none; or somebody holds the object, perhaps amidst a move inside
- * the trie. An object that a collection finds unmarked has its entry in one place: nobody moves it. */
+/* Or the object, if its entry stays as it is: there is none; or another thread holds the object, perhaps while it moves
+ * the entry inside the trie. An object that a collection finds unmarked has its entry in one place: no thread moves
+ * it. */
 static inline uintptr_t weak_set_stays(const void *object)
 {
     return (uintptr_t)object | 3;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-/* An array of malloc's, beside mapped memory with guards amidst it: whoever reads one of them gets a signal. Not every
- * system has such guards; without them, it is an array. */
+/* An array of malloc's, beside mapped memory with guards inside it: a thread that reads one of them gets a signal. Not
+ * every system has such guards; without them, it is an array. */
 #include <hapax.h>
 
 #include "natural.h"
