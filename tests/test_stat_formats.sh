@@ -63,11 +63,9 @@ for expected in csv:6:5:3 json:10:9:3 xml:8:7:3; do
 	check "malformed $format: only that is counted" is "$(field files)" 1
 done
 
-if has_format csv; then
-	printf 'a,b\n\nc,"d\n\ne\n' >open.csv
-	run stat --split=csv open.csv
-	check 'a quote without an end: the line of its record' says '^hapax: open\.csv:3: .'
-fi
+printf 'a,b\n\nc,"d\n\ne\n' >open.csv
+run stat --split=csv open.csv
+check 'a quote without an end: the line of its record' says '^hapax: open\.csv:3: .'
 
 
 # --- Header names and raw strings of C ---
@@ -245,18 +243,16 @@ for format in csv json xml c lines words; do
 		check "$format in $encoding without a mark" is "$(field values) $(field distinct) $(field distinct_bytes)" "$expected"
 	done
 done
-if has_format csv; then
-	printf '\345\220\215,\344\270\212\n\346\227\245,\344\270\212\n' >unmarked.utf8
-	for encoding in UTF-16LE UTF-16BE UTF-32LE UTF-32BE; do
-		iconv -f UTF-8 -t $encoding unmarked.utf8 >unmarked.csv
-		cut csv unmarked.csv
-		check "csv in $encoding without a mark, and without any letter of ASCII" is "$(cat values)" \
-			"$(printf '1\t\345\220\215\n1\t\346\227\245\n2\t\344\270\212')"
-	done
-	printf 'a\000b,c\n1\000,2\n' >zeros.csv
-	run stat --json --rounds=1 --split=csv zeros.csv
-	check 'zeros in bytes are zeros' is "$(field values) $(field distinct_bytes)" '4 7'
-fi
+printf '\345\220\215,\344\270\212\n\346\227\245,\344\270\212\n' >unmarked.utf8
+for encoding in UTF-16LE UTF-16BE UTF-32LE UTF-32BE; do
+	iconv -f UTF-8 -t $encoding unmarked.utf8 >unmarked.csv
+	cut csv unmarked.csv
+	check "csv in $encoding without a mark, and without any letter of ASCII" is "$(cat values)" \
+		"$(printf '1\t\345\220\215\n1\t\346\227\245\n2\t\344\270\212')"
+done
+printf 'a\000b,c\n1\000,2\n' >zeros.csv
+run stat --json --rounds=1 --split=csv zeros.csv
+check 'zeros in bytes are zeros' is "$(field values) $(field distinct_bytes)" '4 7'
 if has_format json; then
 	for encoding in UTF-16LE UTF-16BE UTF-32LE UTF-32BE; do
 		printf 7 | iconv -f UTF-8 -t $encoding >unmarked.json
@@ -276,58 +272,56 @@ check 'half a character at the end' says '^hapax: broken\.lines: .*UTF-16LE'
 # places: each place with its count and its distinct values.
 places() { sed -n 's/.*{"place": "\([^"]*\)", "count": \([0-9]*\), "distinct": \([0-9]*\).*/\1 \2 \3;/p' out | LC_ALL=C sort | tr -d '\n'; }
 
-if has_format csv; then
-	for delimiter in ',' ';' '|' '\t'; do
-		# shellcheck disable=SC2059 # it has escapes of printf
-		printf "name${delimiter}age${delimiter}town\nbob${delimiter}12${delimiter}\"a, b; c\"\nal${delimiter}12${delimiter}x\n" >any.csv
-		run stat --json --rounds=1 --split=csv any.csv
-		check "delimiter '$delimiter' is noticed" counts_are 9 8
-		check "delimiter '$delimiter' is said" grep -q '"delimiters": "' out
-		check "delimiter '$delimiter': the columns of the header" is "$(places)" '(header) 3 3;age 2 1;name 2 2;town 2 2;'
-	done
-	for delimiter in ',' ';' '|' "$tab"; do
-		printf 'a%sb"c\nd%s"e%sf"\n' "$delimiter" "$delimiter" "$delimiter" >quotes.csv
-		run stat --json --rounds=1 --split=csv quotes.csv
-		check "delimiter '$delimiter': a quote inside a field is a character" counts_are 4 4
-		printf 'a%sb\n"c" d%s1\n"e%s2\nf"%s3\n' "$delimiter" "$delimiter" "$delimiter" "$delimiter" >quotes.csv
-		cut csv quotes.csv
-		within=$delimiter
-		[ "$delimiter" != "$tab" ] || within='\t'
-		check "delimiter '$delimiter': text behind a closing quote, and a newline in quotes" is "$(tr '\n' ' ' <values)" "1${tab}1 1${tab}3 1${tab}a 1${tab}b 1${tab}c d 1${tab}e${within}2\\nf "
-		printf 'a%sb\n\nc%s"d\n' "$delimiter" "$delimiter" >open.csv
-		run stat --split=csv open.csv
-		check "delimiter '$delimiter': a quote without an end" says '^hapax: open\.csv:3: .'
-	done
-	# Inches: the quotes open nothing, so the delimiter of all lines is counted.
-	printf 'size;note\n3.5";a, b\n5";c, d, e\n2";f\n' >inches.csv
-	run stat --json --rounds=1 --split=csv inches.csv
-	check 'a quote inside a field hides no delimiter' is "$(places)" '(header) 2 2;note 3 3;size 3 3;'
-	printf '"a, b";"c, d"\n"e, f";g\n' >inside.csv
-	run stat --json --rounds=1 --split=csv inside.csv
-	check 'delimiters in quotes are none, behind whichever delimiter the quote stands' counts_are 4 4
-	printf '"a" b,"a b"\nx,y\n' >same.csv
-	run stat --json --rounds=1 --split=csv same.csv
-	check 'two columns of one name make no header, however they are quoted' is "$(places)" '1 2 2;2 2 2;'
-	printf '\n\na,b\n1,2\n' >blank.csv
-	run stat --json --rounds=1 --split=csv blank.csv
-	check 'empty lines may stand before a header' is "$(places)" '(header) 2 2;a 1 1;b 1 1;'
-	printf '1;2,5\n3;4,5\n6;7\n' >decimal.csv
-	run stat --json --rounds=1 --split=csv decimal.csv
-	check 'decimal commas are no delimiters' is "$(places)" '1 3 3;2 3 3;'
-	printf 'a:b\nc:d\n' >colon.csv
-	run stat --json --rounds=1 --split=csv --delimiter=: colon.csv
-	check '--delimiter=:' counts_are 4 4
-	run stat --json --rounds=1 --split=csv --delimiter=tab any.csv
-	check '--delimiter=tab' counts_are 9 8
-	run stat --json --rounds=1 --split=csv --delimiter=comma decimal.csv
-	check '--delimiter=comma' counts_are 5 4
-	printf 'a,b,c\n1,2\n' >ragged.csv
-	run stat --json --rounds=1 --split=csv ragged.csv
-	check 'a row that is too short' is "$(places)" '(header) 3 3;a 1 1;b 1 1;'
-	printf 'x,x\na,b,c\n' >twice.csv
-	run stat --json --rounds=1 --split=csv twice.csv
-	check 'columns without a header have numbers' is "$(places)" '1 2 2;2 2 2;3 1 1;'
-fi
+for delimiter in ',' ';' '|' '\t'; do
+	# shellcheck disable=SC2059 # it has escapes of printf
+	printf "name${delimiter}age${delimiter}town\nbob${delimiter}12${delimiter}\"a, b; c\"\nal${delimiter}12${delimiter}x\n" >any.csv
+	run stat --json --rounds=1 --split=csv any.csv
+	check "delimiter '$delimiter' is noticed" counts_are 9 8
+	check "delimiter '$delimiter' is said" grep -q '"delimiters": "' out
+	check "delimiter '$delimiter': the columns of the header" is "$(places)" '(header) 3 3;age 2 1;name 2 2;town 2 2;'
+done
+for delimiter in ',' ';' '|' "$tab"; do
+	printf 'a%sb"c\nd%s"e%sf"\n' "$delimiter" "$delimiter" "$delimiter" >quotes.csv
+	run stat --json --rounds=1 --split=csv quotes.csv
+	check "delimiter '$delimiter': a quote inside a field is a character" counts_are 4 4
+	printf 'a%sb\n"c" d%s1\n"e%s2\nf"%s3\n' "$delimiter" "$delimiter" "$delimiter" "$delimiter" >quotes.csv
+	cut csv quotes.csv
+	within=$delimiter
+	[ "$delimiter" != "$tab" ] || within='\t'
+	check "delimiter '$delimiter': text behind a closing quote, and a newline in quotes" is "$(tr '\n' ' ' <values)" "1${tab}1 1${tab}3 1${tab}a 1${tab}b 1${tab}c d 1${tab}e${within}2\\nf "
+	printf 'a%sb\n\nc%s"d\n' "$delimiter" "$delimiter" >open.csv
+	run stat --split=csv open.csv
+	check "delimiter '$delimiter': a quote without an end" says '^hapax: open\.csv:3: .'
+done
+# Inches: the quotes open nothing, so the delimiter of all lines is counted.
+printf 'size;note\n3.5";a, b\n5";c, d, e\n2";f\n' >inches.csv
+run stat --json --rounds=1 --split=csv inches.csv
+check 'a quote inside a field hides no delimiter' is "$(places)" '(header) 2 2;note 3 3;size 3 3;'
+printf '"a, b";"c, d"\n"e, f";g\n' >inside.csv
+run stat --json --rounds=1 --split=csv inside.csv
+check 'delimiters in quotes are none, behind whichever delimiter the quote stands' counts_are 4 4
+printf '"a" b,"a b"\nx,y\n' >same.csv
+run stat --json --rounds=1 --split=csv same.csv
+check 'two columns of one name make no header, however they are quoted' is "$(places)" '1 2 2;2 2 2;'
+printf '\n\na,b\n1,2\n' >blank.csv
+run stat --json --rounds=1 --split=csv blank.csv
+check 'empty lines may stand before a header' is "$(places)" '(header) 2 2;a 1 1;b 1 1;'
+printf '1;2,5\n3;4,5\n6;7\n' >decimal.csv
+run stat --json --rounds=1 --split=csv decimal.csv
+check 'decimal commas are no delimiters' is "$(places)" '1 3 3;2 3 3;'
+printf 'a:b\nc:d\n' >colon.csv
+run stat --json --rounds=1 --split=csv --delimiter=: colon.csv
+check '--delimiter=:' counts_are 4 4
+run stat --json --rounds=1 --split=csv --delimiter=tab any.csv
+check '--delimiter=tab' counts_are 9 8
+run stat --json --rounds=1 --split=csv --delimiter=comma decimal.csv
+check '--delimiter=comma' counts_are 5 4
+printf 'a,b,c\n1,2\n' >ragged.csv
+run stat --json --rounds=1 --split=csv ragged.csv
+check 'a row that is too short' is "$(places)" '(header) 3 3;a 1 1;b 1 1;'
+printf 'x,x\na,b,c\n' >twice.csv
+run stat --json --rounds=1 --split=csv twice.csv
+check 'columns without a header have numbers' is "$(places)" '1 2 2;2 2 2;3 1 1;'
 if has_format json; then
 	printf '{"a": [1, [2, {"b": 2}], 3], "c": {"a": 1}}\n7' >places.json
 	run stat --json --rounds=1 --split=json places.json

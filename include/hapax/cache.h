@@ -75,8 +75,8 @@ hapax_cache_new(void *(*create)(const void *key, size_t size, void *context,
  * cache. A lookup that finds its key takes no lock.
  * Keeps alive: the returned pointer keeps the value alive, as every pointer
  * does. A call that waits for a value keeps it alive from its creation on.
- * Does not keep alive: the value, once nothing but the cache refers to it; the
- * caller's key.
+ * Does not keep alive: a value that only the cache refers to; the caller's
+ * key.
  * Source: Cache.Get of the article.
  */
 HAPAX_API void *hapax_cache_get(hapax_cache *cache, const void *key,
