@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -29,9 +30,9 @@ static int ask_for_lost(void)
     return ends[0];
 }
 
-static NOINLINE void fill(hapax_handle *unsearched)
+static NOINLINE void fill(hapax_handle *unsearched, unsigned step)
 {
-    for (unsigned i = 0; i < VALUES; i++) {
+    for (unsigned i = 0; i < VALUES * step; i += step) {
         char text[100];
         snprintf(text, sizeof text, "line\n%u, longer than what is shown of a value, so that it is cut: %0*u", i,
                  i % 40, 0);
@@ -45,7 +46,7 @@ Test(diagnosis, a_line_about_something_lost_is_written_in_one_piece)
 {
     int said = ask_for_lost();
     hapax_handle *unsearched = malloc(VALUES * sizeof *unsearched);
-    fill(unsearched);
+    fill(unsearched, 1);
     collect();
     static const char begin[] = "hapax: lost: ";
     char line[2000];
@@ -60,4 +61,42 @@ Test(diagnosis, a_line_about_something_lost_is_written_in_one_piece)
         values += strstr(line, "the value \"line?") != NULL && strstr(line, " was freed, but its address 0x") != NULL;
     }
     free(unsearched);
+}
+
+/* How many lines were written that name a place in this memory. */
+static unsigned lines_about(int said, const void *memory, size_t bytes)
+{
+    static const char where[] = "that the program has mapped at ";
+    char line[2000];
+    unsigned lines = 0;
+    for (ssize_t size; (size = recv(said, line, sizeof line - 1, MSG_DONTWAIT)) > 0;) {
+        line[size] = '\0';
+        const char *found = strstr(line, where);
+        if (found != NULL)
+            lines += strtoul(found + strlen(where), NULL, 16) - (uintptr_t)memory < bytes;
+    }
+    return lines;
+}
+
+/* The collector's stack keeps the addresses of objects that were searched, each before a size or 0, where strings stand
+ * later. */
+Test(diagnosis, what_looks_like_the_stack_of_the_collector_is_no_place_of_the_program)
+{
+    enum { BYTES = 1 << 20, STEP = 2 };
+    int said = ask_for_lost();
+    /* So large that it cannot be one of the collector's tables. */
+    hapax_handle *mapped = mmap(NULL, BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    cr_assert_neq(mapped, MAP_FAILED);
+    memset(mapped, 0, BYTES);
+    fill(mapped, STEP);
+    for (unsigned i = 0; i < VALUES; i += 3)
+        mapped[i * STEP + 1] = (hapax_handle)(uintptr_t)32;
+    collect();
+    cr_assert_eq(lines_about(said, mapped, BYTES), 0);
+    fill(mapped, STEP);
+    /* One word that no stack has. */
+    mapped[VALUES * STEP + 1] = (hapax_handle)(uintptr_t)mapped;
+    collect();
+    cr_assert_gt(lines_about(said, mapped, BYTES), 0);
+    munmap(mapped, BYTES);
 }

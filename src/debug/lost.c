@@ -118,36 +118,51 @@ static void tell(const struct doomed *row, uintptr_t at, enum memory_owner owner
         lines++;
 }
 
+/* Whether the page that this word stands in has a small number in each second place. */
+__attribute__((no_sanitize_address)) static bool is_page_of_entries(const uintptr_t *first, const uintptr_t *word,
+                                                                    const uintptr_t *last)
+{
+    enum { WORDS = PAGE_BYTES / sizeof *word, LARGEST = 1 << 24 };
+    const uintptr_t *start = first + (size_t)(word - first) / WORDS * WORDS;
+    for (const uintptr_t *second = start + 1; second < last && second < start + WORDS; second += 2)
+        if (*second > LARGEST)
+            return false;
+    return true;
+}
+
 /* The collector has mapped memory, too, and does not say which. Its tables have the address of each of its blocks, and
  * so of the first object there. Its mark stack has addresses of objects to search; behind each stands its size, in most
  * kinds without the word that the collector adds, or 0 after another thread has taken the entry. It also has ranges to
- * search, perhaps from a time when something larger was there: a start and a length. */
-__attribute__((no_sanitize_address)) static bool is_of_collector(const uintptr_t *word, const uintptr_t *last,
-                                                                 uintptr_t base)
+ * search: a start and a length. Both stay when they are done with, while other objects take the place of what they
+ * name: larger or smaller ones, and such as are never searched. */
+__attribute__((no_sanitize_address)) static bool is_of_collector(const uintptr_t *first, const uintptr_t *word,
+                                                                 const uintptr_t *last, uintptr_t base)
 {
     enum { MOST_OF_RANGE = 1 << 20 };
     if (*word % PAGE_BYTES == 0)
         return true;
-    if (word + 1 == last)
+    if (word + 1 == last || word[1] % sizeof *word != 0 || word[1] > MOST_OF_RANGE)
         return false;
     if (*word != base)
-        return word[1] % sizeof *word == 0 && word[1] - 1 < MOST_OF_RANGE;
+        return word[1] != 0;
     size_t scan = collector_scan_size((const void *)base);
-    return scan > 0 && (scan - word[1] <= sizeof *word || word[1] == 0);
+    if (scan > 0 && (scan - word[1] <= sizeof *word || word[1] == 0))
+        return true;
+    return is_page_of_entries(first, word, last);
 }
 
 __attribute__((no_sanitize_address)) static void look(const void *start, const void *end, uintptr_t at,
                                                       enum memory_owner owner)
 {
     const uintptr_t *word = (const uintptr_t *)(((uintptr_t)start + sizeof *word - 1) & -sizeof *word);
-    const uintptr_t *last = (const uintptr_t *)((uintptr_t)end & -sizeof *word);
+    const uintptr_t *last = (const uintptr_t *)((uintptr_t)end & -sizeof *word), *first = word;
     for (; word < last; word++) {
         if (*word - low > high - low + COLLECTOR_GRANULE)
             continue;
         uintptr_t base = (uintptr_t)collector_base((const void *)*word);
         struct doomed *row = base != 0 ? find_doomed(base) : NULL;
         if (row == NULL || row->object == 0 || row->found ||
-            (owner == OWNED_BY_PROGRAM && is_of_collector(word, last, base)))
+            (owner == OWNED_BY_PROGRAM && is_of_collector(first, word, last, base)))
             continue;
         row->found = true;
         tell(row, at + ((uintptr_t)word - (uintptr_t)start), owner);

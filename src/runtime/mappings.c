@@ -65,11 +65,12 @@ static void parse_line(const char *line, struct ends *ends,
      * has taken any, this can be static data that ends where brk begins: it is searched twice. */
     if (mapping.kind == MAPPING_ANONYMOUS && mapping.start < ends->memory_of_brk && ends->memory_of_brk <= mapping.end)
         mapping.kind = MAPPING_BREAK;
+    bool is_private = strnlen(at, 4) == 4 && at[3] == 'p';
     if (at[0] == '-' && at[1] == '-')
         ends->guard = mapping.end;
-    if (mapping.kind == MAPPING_FILE)
+    if (mapping.kind == MAPPING_FILE && is_private)
         ends->file = mapping.end;
-    if (at[0] == 'r' && at[1] == 'w' && strnlen(at, 4) == 4 && at[3] == 'p')
+    if (at[0] == 'r' && at[1] == 'w' && is_private)
         visit(&mapping, context);
 }
 

@@ -23,7 +23,7 @@ struct mapping {
     uintptr_t start, end;
     enum mapping_kind kind;
     bool is_guarded;     /* begins where memory ends that cannot be touched */
-    bool follows_file;   /* begins where a file's mapping ends: static data that the file does not hold */
+    bool follows_file;   /* begins where a private mapping of a file ends: static data that the file does not hold */
     const char *name;    /* of the file, or what the system calls it; may be empty; valid during the visit */
 };
 
