@@ -244,6 +244,7 @@ shared_headers = \
 	tests/mapped_files.h \
 	tests/queue_calls.h \
 	tests/table_numbers.h \
+	tests/thread_state.h \
 	tests/type_tables.h \
 	tests/weak_map_objects.h \
 	tests/worker_ticks.h

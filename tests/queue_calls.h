@@ -4,6 +4,7 @@
 #define TESTS_QUEUE_CALLS_H
 
 #include "support.h"
+#include "thread_state.h"
 
 #include <criterion/criterion.h>
 #include <semaphore.h>
@@ -114,14 +115,10 @@ static atomic_int waiter;       /* its thread, once it is there */
 /* Whether the thread sleeps. */
 static inline bool sleeps(int thread)
 {
-    char path[64], line[512] = "";
-    snprintf(path, sizeof path, "/proc/self/task/%d/stat", thread);
-    FILE *file = fopen(path, "r");
-    if (file == NULL || fgets(line, sizeof line, file) == NULL)
+    char state = thread_state(thread);
+    if (state == 0)
         abort();
-    fclose(file);
-    const char *state = strrchr(line, ')');
-    return state != NULL && state[2] == 'S';
+    return state == 'S';
 }
 
 static inline void until_waiter_sleeps(void)

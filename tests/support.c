@@ -3,13 +3,13 @@
 
 #include "limits.h"
 #include "support.h"
+#include "thread_state.h"
 
 #include <dirent.h>
 #include <gc/gc.h>
 #include <gc/gc_mark.h>
 #include <pthread.h>
 #include <signal.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -67,14 +67,9 @@ static bool others_sleep(void)
     DIR *threads = opendir("/proc/self/task");
     bool sleep = true;
     for (struct dirent *entry; threads != NULL && (entry = readdir(threads)) != NULL;) {
-        char path[300], state = 'S';
-        snprintf(path, sizeof path, "/proc/self/task/%s/stat", entry->d_name);
-        FILE *file = atoi(entry->d_name) != gettid() ? fopen(path, "r") : NULL;
-        if (file == NULL)
-            continue;
-        if (fscanf(file, "%*d (%*[^)]) %c", &state) == 1 && state == 'R')
+        int thread = atoi(entry->d_name);
+        if (thread != gettid() && thread_state(thread) == 'R')
             sleep = false;
-        fclose(file);
     }
     if (threads != NULL)
         closedir(threads);
@@ -82,24 +77,27 @@ static bool others_sleep(void)
 }
 
 /* A thread that has just begun allocates, and a fork takes a lock of the address sanitizer's allocator along: the child
- * then waits for ever. Some tests have threads that never sleep: after a while it forks all the same. */
-static pid_t fork_this(void)
+ * then waits for ever. Some tests have threads that never sleep: they are waited for a while. */
+static void let_others_sleep(void)
 {
     enum { LOOKS = 100 };
     for (unsigned looks = 0, asleep = 0; looks < LOOKS && asleep < 2; looks++) {
         asleep = others_sleep() ? asleep + 1 : 0;
         usleep(200);
     }
-    fflush(NULL);
-    return fork();
 }
 #else
+static void let_others_sleep(void)
+{
+}
+#endif
+
 static pid_t fork_this(void)
 {
+    let_others_sleep();
     fflush(NULL);
     return fork();
 }
-#endif
 
 int in_child(int (*work)(void *), void *data)
 {

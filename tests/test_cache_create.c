@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "cache_objects.h"
+#include "thread_state.h"
 
 #include <criterion/criterion.h>
 #include <errno.h>
@@ -263,17 +264,10 @@ static struct race {
 static bool others_wait(void)
 {
     for (unsigned i = 0; i < RACERS; i++) {
-        char path[64], state = 0;
         pid_t thread = race.racing[i];
         if (thread == (pid_t)syscall(SYS_gettid))
             continue;
-        snprintf(path, sizeof path, "/proc/self/task/%d/stat", (int)thread);
-        FILE *file = thread != 0 ? fopen(path, "r") : NULL;
-        if (file == NULL)
-            return false;
-        bool read = fscanf(file, "%*d (%*[^)]) %c", &state) == 1;
-        fclose(file);
-        if (!read || state != 'S')
+        if (thread == 0 || thread_state(thread) != 'S')
             return false;
     }
     return true;
